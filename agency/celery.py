@@ -1,0 +1,78 @@
+"""The Celery application: a doorbell. PostgreSQL alone holds promises, so every setting here may lose a message.
+
+Reasons for each value: docs/decisions/0003-leases-not-celery-retries.md. Times are in seconds.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from celery import Celery
+from kombu import Queue
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "agency.settings")
+
+QUEUES = ("io", "browser", "upkeep", "quarantine")
+
+
+def every(seconds: float, task: str, queue: str = "upkeep", **options: Any) -> dict[str, Any]:
+    """One beat entry. A tick nobody took within its own interval is stale and expires: ticks never pile up."""
+    return {"task": task, "schedule": seconds, "options": {"queue": queue, "expires": seconds, **options}}
+
+
+BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    "process pending tasks": every(1, "tasks.jobs.process_pending"),
+    "rescue lost attempts": every(5, "tasks.jobs.reap"),
+}
+
+app = Celery("agency")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.conf.update(
+    # Messages carry ids only; nobody reads a result.
+    task_serializer="json",
+    accept_content=["json"],
+    task_ignore_result=True,
+    result_backend=None,
+    result_expires=None,
+    # Early acks: the database sends again what a worker lost; late acks would only add duplicates.
+    task_acks_late=False,
+    task_reject_on_worker_lost=False,
+    worker_cancel_long_running_tasks_on_connection_loss=False,
+    worker_disable_prefetch=True,
+    worker_prefetch_multiplier=1,
+    # Plain direct queues on the anonymous exchange survive FLUSHALL.
+    task_queues=[Queue(name) for name in QUEUES],
+    task_default_queue="io",
+    task_create_missing_queues=False,
+    # Never a hang: a stuck broker costs a caller two short tries.
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    broker_connection_timeout=2,
+    broker_transport_options={
+        "visibility_timeout": 300,
+        "socket_timeout": 5,
+        "socket_connect_timeout": 2,
+        "socket_keepalive": True,
+        "health_check_interval": 10,
+        "retry_on_timeout": True,
+        "unacked_restore_interval": 10,
+        "unacked_restore_throttle": 1,
+        "global_keyprefix": "agency:",
+    },
+    task_publish_retry=True,
+    task_publish_retry_policy={"max_retries": 1, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.2},
+    # Shutdown: SIGTERM is remapped to a soft shutdown (REMAP_SIGTERM=SIGQUIT); supervisors wait at least 30 s.
+    worker_soft_shutdown_timeout=20,
+    worker_enable_soft_shutdown_on_idle=False,
+    worker_send_task_events=False,
+    worker_hijack_root_logger=False,
+    # Beat only rings ticks that may ring twice; the entries below are the truth, the admin shows them.
+    beat_scheduler="django_celery_beat.schedulers:DatabaseScheduler",
+    beat_sync_every=1,
+    beat_max_loop_interval=5,
+    beat_schedule=BEAT_SCHEDULE,
+    timezone="UTC",
+    enable_utc=True,
+)
+app.autodiscover_tasks(related_name="jobs")

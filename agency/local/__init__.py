@@ -1,0 +1,1 @@
+"""The product on one machine: embedded servers, the processes of `make up`, the demo and the test runner."""
