@@ -217,8 +217,20 @@ CREDENTIAL_KEYS = _required("CREDENTIAL_KEYS", "it encrypts stored credentials")
 # Exceptions to the rule that nothing reaches inside the network; refused in production by a system check.
 OUTBOUND_ALLOW_HOSTS = env.list("OUTBOUND_ALLOW_HOSTS", default=[])
 OUTBOUND_ALLOW_CIDRS = env.list("OUTBOUND_ALLOW_CIDRS", default=[])
+# "true" allows http on 80 and 8080 besides https; numbers are further ports, "*" is every port.
+OUTBOUND_HTTP = env.list("OUTBOUND_HTTP", default=[])
+# Our own public addresses: never called, whatever else is allowed.
+OUTBOUND_DENY_CIDRS = env.list("OUTBOUND_DENY_CIDRS", default=[])
+# When not empty, only these hosts are called at all: name, name:port or .suffix.
+OUTBOUND_ONLY_HOSTS = env.list("OUTBOUND_ONLY_HOSTS", default=[])
+# A file of root certificates instead of the public ones (a company's own authority).
+OUTBOUND_CA_FILE = env.str("OUTBOUND_CA_FILE", "")
+# Environment variables that a task may name as a secret begin with this.
+CREDENTIAL_ENV_PREFIX = env.str("CREDENTIAL_ENV_PREFIX", "AGENCY_SECRET_")
 GHL_API_KEY = env.str("GHL_API_KEY", "")
 GHL_LOCATION_ID = env.str("GHL_LOCATION_ID", "")
+GHL_API_VERSION = env.str("GHL_API_VERSION", "v3")
+GHL_BASE_URL = env.str("GHL_BASE_URL", "https://services.leadconnectorhq.com")
 EMAIL_CONFIG = env.email("EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_CONFIG)
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "agency@localhost")
