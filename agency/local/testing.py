@@ -1,7 +1,7 @@
 """A pytest plugin (pytest.ini loads it first): the environment every test starts from.
 
-`python -m agency.local test` brings servers and sets DATABASE_URL and REDIS_URL. Without them, tests that need no server
-run all the same; the addresses below answer to nobody.
+`python -m agency.local test` brings servers and sets DATABASE_URL and REDIS_URL. Without them, tests that need no
+server run all the same (`python -m pytest`); the addresses below answer to nobody.
 """
 
 from __future__ import annotations
