@@ -44,8 +44,8 @@ def request(
 
     `timeout_s` is the wall clock over everything, name look-up included; `connect_timeout_s` bounds each address tried.
     At most `max_bytes` of the decompressed body are read. `json` is serialised as the body; `body` is sent as it is.
-    `ports` are allowed besides those of the web (a credential's own). `while_waiting` is called about every second while
-    the target keeps us waiting; what it raises ends the call.
+    `ports` are allowed besides those of the web (a credential's own). `while_waiting` is called about every second
+    while the target keeps us waiting; what it raises ends the call.
 
     Raises TargetNotAllowed, CouldNotConnect, TimedOut, ConnectionLost: see `agency.http.errors`.
     """

@@ -26,7 +26,7 @@ class OutboundError(Exception):
 
 
 class TargetNotAllowed(OutboundError):
-    """The rules refuse this URL, method or header, or the name leads to an address they refuse. Never heals by itself."""
+    """The rules refuse this URL, method or header, or an address the name leads to. Never heals by itself."""
 
 
 class CouldNotConnect(OutboundError):

@@ -19,8 +19,9 @@ _lookups = threading.BoundedSemaphore(MAX_LOOKUPS)
 def resolve(host: str, port: int, *, timeout_s: float = LOOKUP_SECONDS, exempt: bool | None = None) -> list[str]:
     """Every address of `host`, in the resolver's order, each checked against the rules.
 
-    A literal address costs no lookup. `exempt` says whether the operator opened this host; it is found out if not given.
-    Raises TargetNotAllowed when any answer is not allowed, CouldNotConnect for an unknown name, TimedOut after `timeout_s`.
+    A literal address costs no lookup. `exempt`: the operator opened this host; found out from the rules if not given.
+    Raises TargetNotAllowed when any answer is not allowed, CouldNotConnect for an unknown name, TimedOut after
+    `timeout_s`.
     """
     rules = policy.current()
     if exempt is None:
