@@ -29,10 +29,11 @@ class UploadedPart:
 
 @dataclass(frozen=True)
 class Form:
-    """Fields in order of arrival (a name may come more than once) and files."""
+    """Fields in order of arrival (a name may come more than once) and files; `octets` has multipart fields as sent."""
 
     fields: dict[str, list[str]]
     files: list[UploadedPart]
+    octets: dict[str, bytes]
 
     def get(self, name: str) -> str:
         """The first value of a field, or an empty text."""
@@ -55,7 +56,7 @@ def _urlencoded(raw: bytes) -> Form:
     fields: dict[str, list[str]] = {}
     for name, value in pairs:
         fields.setdefault(name, []).append(value)
-    return Form(fields, [])
+    return Form(fields, [], {})
 
 
 def _multipart(raw: bytes, content_type: str) -> Form:
@@ -71,6 +72,7 @@ def _multipart(raw: bytes, content_type: str) -> Form:
         raise FormError("the multipart form has no readable parts")
     fields: dict[str, list[str]] = {}
     files: list[UploadedPart] = []
+    octets: dict[str, bytes] = {}
     for count, part in enumerate(message.iter_parts()):
         if count >= MAX_FIELDS:
             raise FormError(f"the form has more than {MAX_FIELDS} parts")
@@ -80,7 +82,8 @@ def _multipart(raw: bytes, content_type: str) -> Form:
             raise FormError("a part of the form has no name")
         filename = part.get_filename()
         if filename is None:
+            octets[name] = data
             fields.setdefault(name, []).append(data.decode(part.get_content_charset() or "utf-8", "replace"))
         else:
             files.append(UploadedPart(name, filename, part.get_content_type(), data))
-    return Form(fields, files)
+    return Form(fields, files, octets)

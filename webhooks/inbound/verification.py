@@ -1,11 +1,11 @@
 """Who sent this request: every signature scheme, on bytes, failing closed.
 
-Each scheme is one small function ``(secrets, request, options) -> Verified`` that raises :class:`Refused` with a reason
-code.
-:func:`verify` is the only public door: it never raises, and answers None whenever anything at all is not right.
+Each scheme is one small function ``(secrets, request, options) -> Verified`` that raises :class:`Refused` with a
+reason code. :func:`verify` is the only public door: it never raises, and answers None whenever anything is not right.
 
 Sources: Standard Webhooks specification 1.0.0; Slack "Verifying requests"; Stripe "Verify webhook signatures manually";
-GitHub "Validating webhook deliveries"; Twilio "Webhooks security"; Mailgun "Securing webhooks"; HighLevel "Webhook authentication".
+GitHub "Validating webhook deliveries"; Twilio "Webhooks security"; Mailgun "Securing webhooks"; HighLevel "Webhook
+authentication".
 """
 
 from __future__ import annotations
@@ -34,17 +34,15 @@ logger = logging.getLogger(__name__)
 TOLERANCE_S = 300
 """How far a signed timestamp may lie from our clock, in both directions, in seconds."""
 GHL_MAX_AGE_S = 24 * 3600
-"""HighLevel repeats a failed delivery with its first payload for hours: its age check must be loose (the id dedupes).
-"""
+"""HighLevel repeats a failed delivery with its first payload for hours: its age check must be loose."""
 MAX_SIGNATURES = 10
 MAX_HEADER_BYTES = 4096
 GHL_PUBLIC_KEY = "MCowBQYDK2VwAyEAi2HR1srL4o18O8BRa7gVJY7G7bupbN3H9AwJrHCDiOg="
 """The Ed25519 key HighLevel publishes in its webhook integration guide (DER SubjectPublicKeyInfo, base64)."""
 
 _TIMESTAMP = re.compile(r"[0-9]{1,12}")
-_MESSAGE_ID = re.compile(
-    r"[!-+\--~]{1,200}"
-)  # printable ASCII without blanks and without commas (a joined double header)
+# Printable ASCII without blanks and without commas: WSGI joins a header that came twice with a comma.
+_MESSAGE_ID = re.compile(r"[!-+\--~]{1,200}")
 _HEX_64 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -81,7 +79,7 @@ class Verified:
 
 @dataclass(frozen=True)
 class Options:
-    """The choices of a generic scheme: which header, which encoding, which prefix, whether a timestamp is signed too."""
+    """The choices of a generic scheme: which header, which encoding, prefix, signed timestamp."""
 
     header: str = ""
     encoding: str = "hex"
