@@ -105,7 +105,10 @@ def test_brackets_inside_texts_are_not_nesting() -> None:
 
 @given(
     st.recursive(
-        st.none() | st.booleans() | st.integers() | st.text(st.characters(codec="utf-8", exclude_characters="\x00")),
+        st.none()
+        | st.booleans()
+        | st.integers(-(10**20), 10**20)
+        | st.text(st.characters(codec="utf-8", exclude_characters="\x00")),
         lambda inner: (
             st.lists(inner, max_size=4)
             | st.dictionaries(st.text(st.characters(codec="utf-8", exclude_characters="\x00")), inner, max_size=4)
