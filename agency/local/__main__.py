@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from importlib import import_module
 
 from agency.local.places import LocalError
 
 
-def test(arguments: list[str]) -> int:
-    from agency.local import testrun
+def _command(module: str, function: str) -> Callable[[list[str]], int]:
+    """Imported only when called: each command pays for what it needs."""
 
-    return testrun.run(arguments)
+    def call(arguments: list[str]) -> int:
+        return int(getattr(import_module(f"agency.local.{module}"), function)(arguments))
+
+    return call
 
 
-COMMANDS = {"test": test}
+COMMANDS = {
+    "test": _command("testrun", "run"),
+    "up": _command("up", "up"),
+    "down": _command("up", "down"),
+    "run": _command("up", "run"),
+}
 
 
 def main(arguments: list[str]) -> int:

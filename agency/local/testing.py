@@ -13,7 +13,7 @@ TEST_ENVIRONMENT = {
     "ENV_FILE": os.devnull,
     "SECRET_KEY": "only-for-tests-" + "k" * 50,
     "CREDENTIAL_KEYS": "k1:" + base64.b64encode(b"only-for-tests-32-bytes-of-key!!").decode(),
-    "STATIC_ROOT": "/nonexistent/agency-static",
+    "STATIC_COLLECTED": "false",
     "EMAIL_URL": "memorymail://",
     "LOG_LEVEL": "INFO",
 }

@@ -1,0 +1,18 @@
+"""How gunicorn serves, on a machine of one's own and in the image alike."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+worker_class = "gthread"
+workers = int(os.environ.get("WEB_WORKERS", "2"))
+threads = int(os.environ.get("WEB_THREADS", "8"))
+timeout = 60
+graceful_timeout = 30
+keepalive = 5
+max_requests = 2000
+max_requests_jitter = 200
+if Path("/dev/shm").is_dir():  # noqa: S108
+    worker_tmp_dir = "/dev/shm"  # noqa: S108  (heartbeats of the workers, never on a slow disk)
+control_socket_disable = True
