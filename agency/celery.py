@@ -9,7 +9,7 @@ import os
 from typing import Any
 
 from celery import Celery
-from kombu import Queue
+from kombu import Exchange, Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "agency.settings")
 
@@ -41,8 +41,8 @@ app.conf.update(
     worker_cancel_long_running_tasks_on_connection_loss=False,
     worker_disable_prefetch=True,
     worker_prefetch_multiplier=1,
-    # Plain direct queues on the anonymous exchange survive FLUSHALL.
-    task_queues=[Queue(name) for name in QUEUES],
+    # Plain direct queues: Celery publishes to them on the anonymous exchange, which survives FLUSHALL.
+    task_queues=[Queue(name, Exchange(name, "direct"), routing_key=name) for name in QUEUES],
     task_default_queue="io",
     task_create_missing_queues=False,
     # Never a hang: a stuck broker costs a caller two short tries.

@@ -7,6 +7,7 @@ Where nothing is set, `.env` is read, then `.local/env`, which `make up` writes 
 from __future__ import annotations
 
 import os
+import tempfile
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,6 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
-    "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "django.contrib.humanize",
     "rest_framework",
@@ -112,13 +112,16 @@ TEMPLATES = [
 # --- Database: the only truth -------------------------------------------------------------------------------------
 _required("DATABASE_URL", "PostgreSQL is where everything is kept")
 DATABASES: dict[str, dict[str, Any]] = {"default": env.db("DATABASE_URL")}
+# Each process keeps a pool: a thread borrows a connection for a statement or a transaction and gives it back, so that
+# a hundred attempts that wait for the network hold none.
 DATABASES["default"].update(
-    CONN_MAX_AGE=env.int("DATABASE_CONN_MAX_AGE", 60),
+    CONN_MAX_AGE=0,
     CONN_HEALTH_CHECKS=True,
     OPTIONS={
         **DATABASES["default"].get("OPTIONS", {}),
         "connect_timeout": env.int("DATABASE_CONNECT_TIMEOUT", 5),
         "application_name": env.str("DATABASE_APPLICATION_NAME", "agency"),
+        "pool": {"min_size": 1, "max_size": env.int("DATABASE_POOL_MAX", 20), "timeout": 10},
     },
 )
 
@@ -236,9 +239,55 @@ vars().update(EMAIL_CONFIG)
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "agency@localhost")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 
+# --- The life of a task (times in seconds) ------------------------------------------------------------------------
+# A worker proves every HEARTBEAT that it lives; an attempt unproven for LEASE is taken from it.
+LEASE_SECONDS = env.float("LEASE_SECONDS", 30.0)
+HEARTBEAT_SECONDS = env.float("HEARTBEAT_SECONDS", 10.0)
+# An idle worker looks for work this often even when no doorbell rings: work goes on while the broker is down.
+POLL_SECONDS = env.float("POLL_SECONDS", 5.0)
+SLOTS = {
+    "io": env.int("IO_SLOTS", 100),
+    "browser": env.int("BROWSER_SLOTS", 2),
+    "quarantine": env.int("QUARANTINE_SLOTS", 1),
+}
+SHUTDOWN_GRACE_SECONDS = env.float("SHUTDOWN_GRACE_SECONDS", 20.0)
+# Retry n waits a random time up to min(CAP, BASE * 2^n).
+RETRY_BASE_SECONDS = env.float("RETRY_BASE_SECONDS", 5.0)
+RETRY_CAP_SECONDS = env.float("RETRY_CAP_SECONDS", 900.0)
+REDISPATCH_SECONDS = env.float("REDISPATCH_SECONDS", 10.0)
+DISPATCH_BATCH = env.int("DISPATCH_BATCH", 1000)
+# How long a question to a person stays open.
+# The largest executionConfig of a task, in bytes of JSON.
+MAX_CONFIG_BYTES = env.int("MAX_CONFIG_BYTES", 1 << 20)
+ANSWER_WITHIN_SECONDS = env.float("ANSWER_WITHIN_SECONDS", 7 * 24 * 3600.0)
+
 # --- Browser ------------------------------------------------------------------------------------------------------
-CHROMIUM_PATH = env.str("CHROMIUM_PATH", "/usr/bin/chromium")
-CHROMEDRIVER_PATH = env.str("CHROMEDRIVER_PATH", "/usr/bin/chromedriver")
+# Empty: a headless shell if there is one, else Chromium or Chrome, wherever the system keeps them.
+CHROMIUM_PATH = env.str("CHROMIUM_PATH", "")
+CHROMEDRIVER_PATH = env.str("CHROMEDRIVER_PATH", "")
+# Where browsers come from unless a task says otherwise: local, grid or browserbase.
+BROWSER_DRIVER = env.str("BROWSER_DRIVER", "local")
+BROWSER_GRID_URL = env.str("BROWSER_GRID_URL", "")
+BROWSERBASE_API_KEY = env.str("BROWSERBASE_API_KEY", "")
+BROWSERBASE_PROJECT_ID = env.str("BROWSERBASE_PROJECT_ID", "")
+BROWSERBASE_URL = env.str("BROWSERBASE_URL", "https://api.browserbase.com")
+# Browsers a worker process keeps warm; one is replaced when its processes outgrow the memory.
+BROWSER_POOL_SIZE = env.int("BROWSER_POOL_SIZE", 2)
+BROWSER_MEMORY_MB = env.int("BROWSER_MEMORY_MB", 600)
+BROWSER_STATE_DIR = env.str("BROWSER_STATE_DIR", f"{tempfile.gettempdir()}/agency-browsers-{os.geteuid()}")
+# A worker that runs as root starts its browsers as this user, so that Chromium keeps its sandbox.
+BROWSER_USER = env.str("BROWSER_USER", "nobody")
+# Only where the system allows no user namespaces (many containers).
+BROWSER_NO_SANDBOX = env.bool("BROWSER_NO_SANDBOX", False)
+# How long a page that waits for a person's answer keeps its browser; afterwards the work starts over with the answer.
+BROWSER_PARK_SECONDS = env.float("BROWSER_PARK_SECONDS", 300.0)
+BROWSER_DOWNLOAD_MB = env.int("BROWSER_DOWNLOAD_MB", 25)
+
+# --- Language models (optional: without one the deterministic engines work alone) ------------------------------------
+# "openai:gpt-…", "anthropic:claude-…": a model name of pydantic-ai, with its provider's key in the usual variable.
+LLM_MODEL = env.str("LLM_MODEL", "")
+LLM_TIMEOUT_SECONDS = env.float("LLM_TIMEOUT_SECONDS", 30.0)
+LLM_MAX_TOKENS = env.int("LLM_MAX_TOKENS", 4000)
 # Selenium must not go looking for drivers on the network.
 os.environ.setdefault("SE_OFFLINE", "true")
 os.environ.setdefault("SE_AVOID_STATS", "true")
@@ -251,18 +300,18 @@ USE_I18N = True
 STATIC_URL = "static/"
 STATIC_ROOT = Path(env.str("STATIC_ROOT", str(BASE_DIR / "static_collected")))
 MEDIA_ROOT = Path(env.str("MEDIA_ROOT", str(BASE_DIR / "media")))
-# Hashed and compressed once collected (make up and the image do that); before, straight from the apps.
-_COLLECTED = (STATIC_ROOT / "staticfiles.json").is_file()
+# Hashed and compressed where they were collected (make up and the image do that), else straight from the apps.
+STATIC_COLLECTED = env.bool("STATIC_COLLECTED", False)
 _STATIC_STORAGE = (
     "whitenoise.storage.CompressedManifestStaticFilesStorage"
-    if _COLLECTED
+    if STATIC_COLLECTED
     else "django.contrib.staticfiles.storage.StaticFilesStorage"
 )
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": _STATIC_STORAGE},
 }
-WHITENOISE_USE_FINDERS = not _COLLECTED
+WHITENOISE_USE_FINDERS = not STATIC_COLLECTED
 
 # --- Logs ---------------------------------------------------------------------------------------------------------
 LOG_LEVEL = env.str("LOG_LEVEL", "INFO").upper()
@@ -274,9 +323,14 @@ LOGGING: dict[str, Any] = {
         "text": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"},
         "json": {"()": "agency.logs.JsonFormatter"},
     },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
+    "filters": {"redacting": {"()": "agency.redaction.Redacting"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["redacting"]}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
-    "loggers": {"axes": {"level": "WARNING"}, "django_celery_beat": {"level": "WARNING"}},
+    "loggers": {
+        name: {"level": "WARNING"}
+        # One tick a second is not news.
+        for name in ("axes", "django_celery_beat", "celery.worker.strategy", "celery.app.trace")
+    },
 }
 
 # --- Celery (the rest of its settings are code, in agency/celery.py) ------------------------------------------------

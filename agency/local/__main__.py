@@ -23,6 +23,7 @@ COMMANDS = {
     "up": _command("up", "up"),
     "down": _command("up", "down"),
     "run": _command("up", "run"),
+    "check": _command("check", "run"),
 }
 
 
