@@ -1,9 +1,20 @@
+"""The tasks app: the life of a task, its executors, its review and its API."""
+
 from __future__ import annotations
 
 from django.apps import AppConfig
 
 
 class TasksConfig(AppConfig):
+    """Registers the built-in executors and the plugins."""
+
     name = "tasks"
     default_auto_field = "django.db.models.BigAutoField"
     verbose_name = "Tasks"
+
+    def ready(self) -> None:
+        """Fills the executor registry."""
+        from tasks.executors import builtin, registry
+
+        builtin.register_all()
+        registry.load_plugins()

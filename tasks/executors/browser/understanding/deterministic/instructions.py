@@ -1,0 +1,329 @@
+"""An instruction taken apart: what is meant, which kind of control, which of several, and where on the page.
+
+English leaves it open where a name ends ("the terms of service link in the footer"), so an instruction gives several
+readings. The page decides which one is right: each is scored against what is really there.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from functools import cache
+
+from tasks.executors.browser.understanding.deterministic.words import STOP, Token, content, plain_words, tokens
+
+_QUOTED = re.compile(r"[\"“”„«»]([^\"“”„«»]{1,120})[\"“”„«»]|(?<!\w)['‘’]([^'‘’]{1,120})['‘’](?!\w)")
+_POLITE = re.compile(r"^(please|now|then|next,|and|finally|just|first,)\s+", re.I)
+_CLICK_VERBS = r"click|press|tap|hit|push|choose|select|pick|activate|use|find|locate|go to|navigate to|visit|follow|open|focus|check|tick|mark|toggle|switch to|switch on|switch off|turn on|turn off|enable|disable|uncheck|untick|expand|hover over|hover"  # noqa: E501
+_VERB = re.compile(rf"^({_CLICK_VERBS})(\s+(on|onto|at|in|into|to|the|a|an))*\s+", re.I)
+_TYPE_INTO = re.compile(
+    r"^(?:type|enter|input|write|put|paste|fill(?: in| out)?|set|insert|add)\b(?P<what>.*?)\b(?:into|in to|in|to|inside)\s+(?P<field>.+)$",  # noqa: E501
+    re.I,
+)
+_TYPE_PLAIN = re.compile(
+    r"^(?:type|enter|input|write|put|fill(?: in| out)?|set|provide|give|specify|select|choose|pick|click(?: on)?|focus(?: on)?)\s+",  # noqa: E501
+    re.I,
+)
+_FILL_WITH = re.compile(r"^(?P<field>.+?)\s+(?:with|to be|as|=)\s+(?P<what>.+)$", re.I)
+_NAMED = re.compile(
+    r"\b(?:labell?ed|named|called|titled|that (?:says|reads)|which says|saying|with (?:the )?(?:text|label|name|title|caption|placeholder))\s*:?\s*",  # noqa: E501
+    re.I,
+)
+
+ORDINALS = {
+    word: number
+    for number, words in enumerate(
+        ("first 1st", "second 2nd", "third 3rd", "fourth 4th", "fifth 5th", "sixth 6th", "seventh 7th", "eighth 8th",
+         "ninth 9th", "tenth 10th"), 1
+    )
+    for word in words.split()
+}  # fmt: skip
+_ORDINAL = re.compile(
+    rf"\b(?:(?P<fromlast>second|third|2nd|3rd)[ -]?(?:to[ -]last|from the (?:end|bottom))|(?P<word>{'|'.join(ORDINALS)}|last|bottommost|topmost)"  # noqa: E501
+    r"|(?:number|no\.?|#)\s*(?P<number>\d{1,3})(?=\s|$)|(?P<digits>\d{1,3})(?:st|nd|rd|th))\b(?:\s+(?:one of the|of the))?",
+    re.I,
+)
+
+#: What people call a control → the roles it may have. The first is the exact one.
+ROLE_WORDS: dict[str, tuple[str, ...]] = {
+    "button": ("button", "menuitem", "tab", "link", "switch"),
+    "link": ("link", "menuitem", "tab", "button"),
+    "hyperlink": ("link",),
+    "checkbox": ("checkbox", "menuitemcheckbox", "switch"),
+    "check box": ("checkbox", "switch"),
+    "tick box": ("checkbox", "switch"),
+    "radio button": ("radio", "menuitemradio"),
+    "radio": ("radio", "menuitemradio"),
+    "option": ("option", "radio", "menuitemradio", "menuitem", "checkbox", "tab", "treeitem", "button", "link"),
+    "choice": ("option", "radio", "checkbox", "button"),
+    "tab": ("tab", "link", "button"),
+    "menu item": ("menuitem", "menuitemcheckbox", "menuitemradio", "link", "option", "button"),
+    "menu entry": ("menuitem", "link", "option", "button"),
+    "menu": ("button", "menuitem", "combobox", "link", "menu"),
+    "dropdown": ("combobox", "listbox", "button", "menuitem"),
+    "drop down": ("combobox", "listbox", "button", "menuitem"),
+    "select": ("combobox", "listbox"),
+    "combobox": ("combobox",),
+    "list box": ("listbox", "combobox"),
+    "toggle": ("switch", "checkbox", "button"),
+    "switch": ("switch", "checkbox", "button"),
+    "slider": ("slider",),
+    "text field": ("textbox", "searchbox", "combobox", "spinbutton"),
+    "text box": ("textbox", "searchbox", "combobox", "spinbutton"),
+    "textbox": ("textbox", "searchbox", "combobox", "spinbutton"),
+    "text area": ("textbox",),
+    "textarea": ("textbox",),
+    "input field": ("textbox", "searchbox", "combobox", "spinbutton", "slider"),
+    "input box": ("textbox", "searchbox", "combobox", "spinbutton"),
+    "input": ("textbox", "searchbox", "combobox", "spinbutton", "checkbox", "radio", "slider", "button"),
+    "field": ("textbox", "searchbox", "combobox", "spinbutton", "listbox", "slider"),
+    "form field": ("textbox", "searchbox", "combobox", "spinbutton", "listbox"),
+    "box": ("textbox", "searchbox", "combobox", "spinbutton", "checkbox"),
+    "search box": ("searchbox", "textbox", "combobox"),
+    "search bar": ("searchbox", "textbox", "combobox"),
+    "search field": ("searchbox", "textbox", "combobox"),
+    "icon": ("button", "link", "img", "menuitem", "generic"),
+    "image": ("img", "link", "button"),
+    "picture": ("img", "link", "button"),
+    "logo": ("link", "img", "button"),
+    "heading": ("heading", "button", "link"),
+    "item": ("menuitem", "option", "treeitem", "link", "button", "listitem", "tab"),
+    "entry": ("menuitem", "option", "link", "treeitem", "listitem"),
+    "row": ("row",),
+    "cell": ("gridcell", "cell"),
+    "date picker": ("textbox", "button", "combobox", "Date"),
+    "chip": ("button", "option"),
+    "arrow": ("button", "link"),
+    "element": (),
+    "control": (),
+    "text": (),
+    "word": (),
+}
+_BY_LENGTH = sorted(ROLE_WORDS, key=len, reverse=True)
+_ROLE = re.compile(rf"\b({'|'.join(re.escape(word) for word in _BY_LENGTH)})(s|es)?\b", re.I)
+#: Words of a field's name that a field may as well be found by without.
+KEEPS_NAME = {"search box": "search", "search bar": "search", "search field": "search", "date picker": "date", "logo": "logo"}
+
+REGIONS: dict[str, tuple[str, ...]] = {
+    "header": ("header",), "top bar": ("header",), "banner": ("header", "dialog"), "navigation": ("nav",), "nav": ("nav",),
+    "navbar": ("nav", "header"), "nav bar": ("nav", "header"), "navigation bar": ("nav", "header"), "menu bar": ("nav", "menu"),
+    "navigation menu": ("nav", "menu"), "main menu": ("nav", "menu"), "menu": ("nav", "menu"), "footer": ("footer",),
+    "sidebar": ("aside", "nav"), "side bar": ("aside", "nav"), "side menu": ("aside", "nav"), "aside": ("aside",),
+    "main content": ("main",), "main area": ("main",), "content area": ("main",), "main section": ("main",), "body": ("main",),
+    "dialog": ("dialog",), "dialogue": ("dialog",), "modal": ("dialog",), "popup": ("dialog",), "pop up": ("dialog",),
+    "overlay": ("dialog",), "window": ("dialog",), "toolbar": ("toolbar",), "form": ("form",), "search results": ("main",),
+    "results": ("main",), "tab bar": ("tabs",), "tabs": ("tabs",),
+}  # fmt: skip
+_BY_LENGTH_REGION = sorted(REGIONS, key=len, reverse=True)
+_REGION = re.compile(rf"\b({'|'.join(_BY_LENGTH_REGION)})$", re.I)
+#: Nouns for a part of the page that say nothing about which part.
+_PARTS = frozenset(
+    ["section", "area", "row", "card", "panel", "group", "block", "box", "list", "table", "line", "entry", "item", "result", "record", "column", "page", "part", "region", "fieldset", "widget", "tile", "cell", "bar", "page", "screen", "site", "website", "heading", "title", "product", "article", "post", "that", "says", "with", "for", "of", "named", "called", "labelled", "labeled", "containing", "contains", "reads", "text", "where", "has", "whose", "is"]
+)
+_CONTEXT = re.compile(
+    r"\s+(?:(?P<near>next to|beside|near|nearest to|closest to|right of|to the right of|left of|to the left of|adjacent to|alongside|by)"  # noqa: E501
+    r"|(?P<below>below|under|underneath|beneath|after|following)|(?P<above>above|over|before|on top of)"
+    r"|(?P<within>in|on|inside|within|from|at|for|of|belonging to|associated with|corresponding to|where|whose|with|containing|to|against|beside))\s+",  # noqa: E501
+    re.I,
+)
+SOFT = frozenset(
+    ["blue", "red", "green", "grey", "gray", "black", "white", "yellow", "orange", "purple", "pink", "big", "large", "small", "little", "tiny", "primary", "main", "round", "visible", "only", "available", "correct", "appropriate", "corresponding", "given", "relevant", "current", "specific", "respective", "dark", "light"]
+)
+FILLER = frozenset(["page", "form", "screen", "site", "website", "value", "given", "new"])
+
+
+@dataclass(frozen=True)
+class Context:
+    """Words that say where: `relation` is within, near, below or above; `region` names landmarks."""
+
+    text: str
+    relation: str
+    region: tuple[str, ...] = ()
+
+    @property
+    def tokens(self) -> list[Token]:
+        return content(tokens(self.text))
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One way to understand an instruction. `ordinal` counts from 1, or from -1 backwards; 0 means none was said."""
+
+    name: str
+    role_word: str = ""
+    roles: tuple[str, ...] = ()
+    ordinal: int = 0
+    contexts: tuple[Context, ...] = ()
+    exact: bool = False
+    cost: float = 0.0
+    verb: str = ""
+    soft: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def tokens(self) -> list[Token]:
+        return content(tokens(self.name)) if self.name else []
+
+
+@cache
+def readings(instruction: str, kind: str, value: str = "") -> tuple[Reading, ...]:
+    """All sensible readings, the plainest first."""
+    text = _tidy(instruction)
+    starts = _field_phrases(text, value) if kind in ("type", "select", "upload") else _click_phrases(text)
+    found: dict[tuple[object, ...], Reading] = {}
+    for verb, phrase, cost in starts:
+        for reading in _split(phrase, verb, cost):
+            key = (reading.name, reading.roles, reading.ordinal, reading.contexts)
+            if key not in found or found[key].cost > reading.cost:
+                found[key] = reading
+    return tuple(sorted(found.values(), key=lambda r: r.cost))
+
+
+def search_words(instruction: str, kind: str, value: str = "") -> list[str]:
+    """Beginnings of the words worth looking for on a page too large to look at whole."""
+    found: list[str] = []
+    for reading in readings(instruction, kind, value):
+        for word in plain_words(reading.name):
+            if word not in STOP and len(word) > 1 and word[:5] not in found:
+                found.append(word[:5])
+    return found[:12]
+
+
+def _tidy(instruction: str) -> str:
+    text = re.sub(r"\s+", " ", instruction).strip().rstrip(".!;")
+    while _POLITE.match(text):
+        text = _POLITE.sub("", text, count=1)
+    return text
+
+
+def _click_phrases(text: str) -> list[tuple[str, str, float]]:
+    """(verb, rest, cost): the verb may be an order to us or part of the name ("Open account")."""
+    found = _VERB.match(text)
+    if not found:
+        return [("", text, 0.0)]
+    verb = found.group(1).lower()
+    rest = text[found.end() :]
+    ours = verb in ("click", "press", "tap", "hit", "push", "hover over", "hover", "find", "locate")
+    return [(verb, rest, 0.0)] if ours else [(verb, rest, 0.0), (verb, text, 0.01)]
+
+
+def _field_phrases(text: str, value: str) -> list[tuple[str, str, float]]:
+    plain = _without_value(text, value)
+    phrases: list[tuple[str, str, float]] = []
+    into = _TYPE_INTO.match(plain)
+    if into:
+        phrases.append(("type", into.group("field"), 0.0))
+    stripped = _TYPE_PLAIN.sub("", plain)
+    filled = _FILL_WITH.match(stripped)
+    if filled:
+        phrases.append(("type", filled.group("field"), 0.0))
+    if not (into and _QUOTED.search(into.group("what"))):
+        phrases.append(("type", stripped, 0.02 if phrases else 0.0))
+    if stripped != plain:
+        phrases.append(("", plain, 0.05))
+    return phrases
+
+
+def _without_value(text: str, value: str) -> str:
+    """The instruction without the quoted value itself, so that it is not taken for the field's name."""
+    if not value:
+        return text
+    for quotes in ('""', "''", "“”", "‘’"):
+        text = text.replace(f"{quotes[0]}{value}{quotes[1]}", " ")
+    return re.sub(r"\s+", " ", text).strip()
+
+
+def _split(phrase: str, verb: str, cost: float) -> list[Reading]:
+    """Readings with no context, and with one or two contexts cut off at each preposition."""
+    whole = _named(phrase, verb, cost)
+    result = [whole] if whole else []
+    for found in _CONTEXT.finditer(phrase):
+        if _inside_quotes(phrase, found.start()):
+            continue
+        head, tail = phrase[: found.start()], phrase[found.end() :]
+        relation = str(found.lastgroup)
+        for context in _contexts(tail, relation):
+            reading = _named(head, verb, cost + 0.005)
+            if reading:
+                result.append(replace(reading, contexts=(*reading.contexts, *context)))
+    return result
+
+
+def _contexts(tail: str, relation: str) -> list[tuple[Context, ...]]:
+    """What is said after a preposition: one place, or two ("the first row of the users table")."""
+    answers = [(_context(tail, relation),)]
+    for found in _CONTEXT.finditer(tail):
+        if not _inside_quotes(tail, found.start()):
+            answers.append(
+                (_context(tail[: found.start()], relation), _context(tail[found.end() :], str(found.lastgroup)))
+            )
+    told = [tuple(context for context in answer if context.text or context.region) for answer in answers]
+    return [answer for answer in told if answer]
+
+
+def _context(text: str, relation: str) -> Context:
+    quoted = _QUOTED.search(text)
+    bare = re.sub(r"^(the|a|an|its|this|that)\s+", "", text.strip(), flags=re.I)
+    region = _REGION.search(re.sub(r"[^\w ]", " ", bare).strip())
+    marks = REGIONS[region.group(1).lower()] if region else ()
+    if quoted:
+        return Context(quoted.group(1) or quoted.group(2), relation, marks)
+    rest = bare[: region.start()] if region and region.end() >= len(bare.strip()) else bare
+    kept = [word for word in plain_words(rest) if word not in _PARTS and word not in STOP]
+    return Context(" ".join(kept), relation, marks)
+
+
+def _named(phrase: str, verb: str, cost: float) -> Reading | None:
+    """One phrase as name, role and ordinal."""
+    quoted = _QUOTED.search(phrase)
+    if quoted:
+        name = quoted.group(1) or quoted.group(2)
+        outside = f"{phrase[: quoted.start()]} {phrase[quoted.end() :]}"
+        role_word, roles = _role(outside)
+        return Reading(name.strip(), role_word, roles, _ordinal(outside)[0], exact=True, cost=cost, verb=verb)
+    ordinal, rest = _ordinal(_NAMED.sub(" ", phrase))
+    role_word, roles = _role(rest)
+    name = _without_role(rest, role_word)
+    kept = [word for word in name.split() if word.lower().strip(",") not in ("the", "a", "an")]
+    soft = tuple(word for word in kept if word.lower() in SOFT)
+    if not kept and not roles and not ordinal:
+        return None
+    return Reading(" ".join(kept).strip(" ,:"), role_word, roles, ordinal, cost=cost, verb=verb, soft=soft)
+
+
+def _role(phrase: str) -> tuple[str, tuple[str, ...]]:
+    """The role word that stands last: "search button" is a button."""
+    found = list(_ROLE.finditer(phrase))
+    if not found:
+        return "", ()
+    word = found[-1].group(1).lower()
+    return word, ROLE_WORDS[word]
+
+
+def _without_role(phrase: str, role_word: str) -> str:
+    if not role_word:
+        return phrase
+    kept = KEEPS_NAME.get(role_word, "")
+    at = phrase.lower().rfind(role_word)
+    end = re.match(r"(s|es)?\b", phrase[at + len(role_word) :], re.I)
+    return f"{phrase[:at]} {kept} {phrase[at + len(role_word) + (end.end() if end else 0) :]}".strip()
+
+
+def _ordinal(phrase: str) -> tuple[int, str]:
+    found = _ORDINAL.search(phrase)
+    if not found:
+        return 0, phrase
+    rest = f"{phrase[: found.start()]} {phrase[found.end() :]}".strip()
+    if re.match(r"\s*names?\b", phrase[found.end() :], re.I):
+        return 0, phrase
+    if found.group("fromlast"):
+        return -ORDINALS[found.group("fromlast").lower()], rest
+    word = (found.group("word") or "").lower()
+    if word in ("last", "bottommost"):
+        return -1, rest
+    if word == "topmost":
+        return 1, rest
+    return ORDINALS.get(word) or int(found.group("number") or found.group("digits")), rest
+
+
+def _inside_quotes(phrase: str, position: int) -> bool:
+    return any(found.start() < position < found.end() for found in _QUOTED.finditer(phrase))

@@ -1,0 +1,224 @@
+"""How well each thing on the page fits a reading of the instruction. Pure: no browser is asked here.
+
+Figures come from BROWSER's rule: act at 0.75 or better and 0.10 ahead of the next different target, else ask.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from tasks.executors.browser.understanding.deterministic.instructions import FILLER, SOFT, Reading
+from tasks.executors.browser.understanding.deterministic.words import Token, content, fold, likeness, tokens
+
+#: Words that say what would happen: they must be the control's own, never borrowed from its surroundings.
+ACTIONS = frozenset(
+    token.canon
+    for word in ["delete", "remove", "add", "edit", "save", "submit", "send", "buy", "order", "pay", "cancel", "close", "open", "accept", "reject", "decline", "approve", "confirm", "login", "logout", "signup", "subscribe", "unsubscribe", "download", "upload", "next", "previous", "back", "continue", "search", "share", "reply", "like", "follow", "unfollow", "block", "report", "archive", "restore", "duplicate", "copy", "print", "export", "import", "start", "stop", "pause", "play", "enable", "disable", "show", "hide", "expand", "collapse", "view", "update", "publish", "book", "reserve", "checkout", "apply", "reset", "clear", "create", "rename", "move", "assign", "sort", "filter", "refresh", "install", "upgrade", "connect", "disconnect"]
+    for token in tokens(word)
+)
+_FIELD_TYPES = {
+    "email": "email", "tel": "phone telephone", "password": "password", "search": "search", "url": "url website link",
+    "number": "number", "date": "date", "time": "time", "datetime-local": "date time", "month": "month",
+    "color": "color", "file": "file upload", "range": "range slider",
+}  # fmt: skip
+_AUTOCOMPLETE = {
+    "given": "first name", "family": "last name", "tel": "phone", "bday": "birthday", "organization": "company",
+    "cc": "card", "postal": "zip",
+}  # fmt: skip
+
+
+@dataclass
+class Scored:
+    """One candidate under one reading."""
+
+    candidate: dict[str, Any]
+    reading: Reading
+    name_score: float
+    role_score: float
+    score: float
+    why: str
+    context_score: float = 1.0
+    missing: list[str] = field(default_factory=list)
+
+    @property
+    def index(self) -> int:
+        return int(self.candidate["i"])
+
+
+@dataclass(frozen=True)
+class _Source:
+    """One text a candidate is known by, and how much it counts."""
+
+    words: tuple[Token, ...]
+    weight: float
+    kind: str
+    raw: str = ""
+
+
+class Page:
+    """The candidates of a page with what is common to them: how rare each word is."""
+
+    def __init__(self, items: list[dict[str, Any]]) -> None:
+        self.items = items
+        self.sources = [_sources(item) for item in items]
+        counts: Counter[str] = Counter()
+        for sources in self.sources:
+            counts.update({token.canon for source in sources[:3] for token in source.words})
+        self._counts = counts
+        self._total = max(1, len(items))
+
+    def rarity(self, token: Token) -> float:
+        """From 0.3 (on every control) to 1 (on none or one); next to nothing for little words."""
+        if token.stop:
+            return 0.15
+        seen = self._counts.get(token.canon, 0)
+        return max(0.3, math.log(1 + self._total / (1 + seen)) / math.log(1 + self._total))
+
+    def score(self, item: dict[str, Any], reading: Reading) -> Scored:
+        """How well one candidate fits one reading, before the places named in it are looked at."""
+        name, why, missing = self._name_score(item, reading)
+        role = role_score(item, reading)
+        score = name * role * _state_score(item) - reading.cost
+        return Scored(item, reading, name, role, max(0.0, score), why, missing=missing)
+
+    def _name_score(self, item: dict[str, Any], reading: Reading) -> tuple[float, str, list[str]]:
+        wanted = reading.tokens
+        if not wanted:
+            return (0.9, "kind", []) if reading.roles else (0.0, "", [])
+        best = self._best(item, wanted, reading)
+        lighter = [t for t in wanted if t.stem not in SOFT and t.stem not in FILLER]
+        if lighter and len(lighter) < len(wanted):
+            other = self._best(item, lighter, reading)
+            best = max(best, (other[0] - 0.04, other[1], other[2]), key=lambda b: b[0])
+        return best
+
+    def _best(self, item: dict[str, Any], wanted: list[Token], reading: Reading) -> tuple[float, str, list[str]]:
+        sources = self.sources[item["i"]]
+        best = (0.0, "", [t.stem for t in wanted])
+        folded = " ".join(fold(reading.name).split())
+        for source in sources:
+            if folded and source.kind in ("name", "text", "label", "placeholder") and source.raw == folded:
+                return (1.0 if source.kind != "placeholder" else 0.98, f"{source.kind} is the same", [])
+            score, missing = self._source_score(wanted, source, sources)
+            if score * source.weight > best[0]:
+                best = (score * source.weight, f"{source.kind} fits", missing)
+        return best
+
+    def _source_score(
+        self, wanted: list[Token], source: _Source, sources: list[_Source]
+    ) -> tuple[float, list[str]]:
+        """Coverage of what was asked by this text (the rest may come from elsewhere at a discount), times precision."""
+        offered = source.words
+        if not offered:
+            return 0.0, []
+        total = got = 0.0
+        own_hits = 0
+        missing: list[str] = []
+        used: set[int] = set()
+        for token in wanted:
+            weight = self.rarity(token)
+            total += weight
+            credit, at = max(((likeness(token, other), n) for n, other in enumerate(offered)), default=(0.0, -1))
+            if credit:
+                used.add(at)
+                own_hits += 1
+            else:
+                credit = _borrowed(token, source, sources)
+            if not credit:
+                missing.append(token.stem)
+            got += weight * credit
+        if not own_hits or (len(missing) and any(t.canon in ACTIONS and t.stem in missing for t in wanted)):
+            return 0.0, missing
+        coverage = got / total
+        meant = content(offered)
+        precision = sum(self.rarity(t) for n, t in enumerate(offered) if n in used) / sum(
+            self.rarity(t) for t in meant
+        )
+        precision = min(1.0, precision)
+        score = coverage * (0.84 + 0.14 * precision)
+        return (score if not missing else score * coverage), missing
+
+
+def role_score(item: dict[str, Any], reading: Reading) -> float:
+    """Whether it is the kind of control that was asked for."""
+    rank = {"native": 1.0, "role": 1.0, "label": 0.98, "handler": 0.97, "pointer": 0.96, "text": 0.88}[item["rank"]]
+    if not reading.roles:
+        return rank * (0.97 if item["role"] in ("textbox", "searchbox") and reading.verb != "type" else 1.0)
+    if item["role"] == reading.roles[0] or _also(item, reading.role_word):
+        return rank
+    if item["role"] in reading.roles:
+        return rank * 0.96
+    if item["rank"] in ("handler", "pointer", "text", "label") and item["role"] not in ("textbox", "combobox"):
+        return rank * 0.95
+    return rank * 0.72
+
+
+def _also(item: dict[str, Any], role_word: str) -> bool:
+    """What the role does not say: a submit input is a button, a link dressed as a button is one to the reader."""
+    if role_word == "button":
+        return item["role"] == "link" and any(hint in ("btn", "button", "cta") for hint in item["hints"])
+    if role_word == "icon":
+        return not item["text"] or len(item["text"]) <= 2
+    if role_word in ("search box", "search bar", "search field"):
+        return item["role"] == "searchbox" or item["type"] == "search"
+    if role_word in ("text area", "textarea"):
+        return bool(item["tag"] == "textarea")
+    if role_word in ("dropdown", "drop down", "select"):
+        return item["tag"] == "select" or item["expanded"] is not None
+    return role_word in ("date picker",) and item["type"] in ("date", "datetime-local")
+
+
+def _state_score(item: dict[str, Any]) -> float:
+    score = 1.0
+    if item["disabled"]:
+        score *= 0.93
+    if item["top"] is False:
+        score *= 0.92
+    if item["hidden"]:
+        score *= 0.9
+    return score
+
+
+def _borrowed(token: Token, source: _Source, sources: list[_Source]) -> float:
+    """A word the text lacks may stand in another of the control's texts, or around it when it names no action."""
+    if source.kind in ("around", "hints"):
+        return 0.0
+    for other in sources:
+        if other.kind == "around" and token.canon in ACTIONS:
+            continue
+        if other is not source and any(likeness(token, word) >= 0.9 for word in other.words):
+            return 0.78 if other.kind == "around" else 0.88
+    return 0.0
+
+
+def _sources(item: dict[str, Any]) -> list[_Source]:
+    """The texts a candidate is known by, its name first."""
+    named = bool(item["name"] or item["text"] or item["label"])
+    texts = [
+        ("name", item["name"], 1.0),
+        ("text", item["text"], 0.99),
+        ("label", item["label"], 1.0),
+        ("placeholder", item["placeholder"], 0.97),
+        ("title", item["title"], 0.95),
+        ("label", _label_of(item["before"]), 0.96 if not item["label"] else 0.8),
+        ("text after", item["after"] if item["type"] in ("checkbox", "radio") or not item["before"] else "", 0.94),
+        ("description", item["description"], 0.8),
+        ("column", item["column"], 0.86),
+        ("type", _FIELD_TYPES.get(item["type"], "") if item["tag"] == "input" else "", 0.9),
+        ("hints", " ".join([*item["hints"], *(_AUTOCOMPLETE.get(hint, "") for hint in item["hints"])]), 0.8 if named else 0.9),
+        ("options", " ".join(item["options"][:20]), 0.7),
+    ]
+    found = [
+        _Source(tokens(text), weight, kind, " ".join(fold(text).strip(" :*").split()))
+        for kind, text, weight in texts
+        if text
+    ]
+    around = " ".join([*item["groups"], item["row"][:200], " ".join(item["zone"]), *item["marks"]])
+    return [*found, _Source(tokens(around), 0.0, "around")]
+
+
+def _label_of(text: str) -> str:
+    return text.strip(" :*")

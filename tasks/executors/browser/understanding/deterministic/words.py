@@ -1,0 +1,211 @@
+"""Words of instructions and pages, made comparable: folding, stems, synonyms, numbers."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from functools import cache
+
+_WORD = re.compile(r"[^\W_]+", re.UNICODE)
+
+#: Words that mean the same on buttons and fields. The first of each line stands for all.
+_SYNONYMS = """
+login signin logon
+signup register registration enrol enroll
+logout signout logoff
+cart basket bag
+next forward
+previous prev back
+search find lookup magnifier magnify
+close dismiss cancel x
+menu hamburger navicon
+delete remove trash bin erase discard
+submit send
+save store
+settings preferences options config configuration gear cog
+profile account avatar
+email mail
+phone telephone mobile tel cell phonenumber
+zip postcode postal zipcode plz
+firstname forename givenname
+lastname surname familyname
+password passphrase passcode pwd
+quantity qty
+accept agree allow consent
+edit modify change pencil
+download export
+upload attach
+buy purchase
+checkout
+price cost
+image picture photo img
+category department
+company organization organisation employer business
+city town
+state province region county
+birthday birthdate dob
+message comment note comments
+help support faq
+home homepage
+expand more
+collapse less
+add plus create new
+reply respond answer
+share
+favourite favorite heart wishlist
+username userid
+apply
+confirm
+color colour
+license licence
+center centre
+gray grey
+terms tos
+ok okay
+"""
+
+_PHRASES = {
+    "log in": "login",
+    "sign in": "signin",
+    "log on": "logon",
+    "sign up": "signup",
+    "log out": "logout",
+    "sign out": "signout",
+    "log off": "logoff",
+    "e mail": "email",
+    "first name": "firstname",
+    "given name": "givenname",
+    "last name": "lastname",
+    "family name": "familyname",
+    "post code": "postcode",
+    "zip code": "zipcode",
+    "postal code": "zipcode",
+    "phone number": "phonenumber",
+    "telephone number": "phonenumber",
+    "mobile number": "phonenumber",
+    "email address": "email",
+    "user name": "username",
+    "pass word": "password",
+    "check out": "checkout",
+    "look up": "lookup",
+    "date of birth": "dob",
+    "birth date": "birthdate",
+    "home page": "homepage",
+    "shopping cart": "cart",
+    "shopping bag": "bag",
+    "shopping basket": "basket",
+    "wish list": "wishlist",
+}
+
+_NUMBERS = {
+    word: str(number)
+    for number, word in enumerate(
+        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"]
+    )
+}
+_SYMBOLS = {"×": " x ", "✕": " x ", "✖": " x ", "→": " next ", "»": " next ", "›": " next ", "←": " previous ", "«": " previous ",  # noqa: E501
+            "‹": " previous ", "☰": " menu ", "🔍": " search ", "🛒": " cart ", "+": " plus ", "&": " and ", "✎": " edit ",
+            "🗑": " delete ", "★": " star ", "♥": " heart ", "⚙": " settings ", "#": " number "}  # fmt: skip
+
+STOP = frozenset(
+    ["a", "an", "the", "this", "that", "to", "of", "for", "and", "or", "in", "on", "at", "by", "with", "from", "your", "my", "our", "you", "i", "me", "it", "is", "are", "be", "please", "now", "then", "as", "into", "onto", "all", "page"]
+)
+
+_canonical: dict[str, str] = {}
+for _line in _SYNONYMS.strip().splitlines():
+    _first, *_others = _line.split()
+    for _other in (_first, *_others):
+        _canonical[_other] = _first
+
+
+def fold(text: str) -> str:
+    """Lower case, without accents, with symbols spelled out and apostrophes gone."""
+    for symbol, word in _SYMBOLS.items():
+        if symbol in text:
+            text = text.replace(symbol, word)
+    decomposed = unicodedata.normalize("NFKD", text.lower())
+    plain = "".join(c for c in decomposed if not unicodedata.combining(c))
+    return plain.replace("'", "").replace("’", "")
+
+
+def plain_words(text: str) -> list[str]:
+    """The words as written, folded."""
+    return _WORD.findall(fold(text))
+
+
+@dataclass(frozen=True)
+class Token:
+    """One word: as stemmed, and the word that stands for all its synonyms."""
+
+    stem: str
+    canon: str
+
+    @property
+    def stop(self) -> bool:
+        return self.stem in STOP
+
+
+@cache
+def tokens(text: str) -> tuple[Token, ...]:
+    """The words of a text as comparable tokens: phrases joined, synonyms known, endings cut."""
+    joined = " ".join(plain_words(text))
+    for phrase, one in _PHRASES.items():
+        if phrase in joined:
+            joined = re.sub(rf"\b{phrase}\b", one, joined)
+    return tuple(token_of(word) for word in joined.split())
+
+
+@cache
+def token_of(word: str) -> Token:
+    """One word as a token."""
+    word = _NUMBERS.get(word, word)
+    stemmed = stem(word)
+    return Token(stemmed, _canonical.get(word) or _canonical.get(stemmed, stemmed))
+
+
+def likeness(wanted: Token, offered: Token) -> float:
+    """How far one word stands for another: 1 the same, 0.9 a synonym, 0.85 a likely misspelling, 0 none of it."""
+    if wanted.stem == offered.stem:
+        return 1.0
+    if wanted.canon == offered.canon:
+        return 0.9
+    return 0.85 if _misspelt(wanted.stem, offered.stem) else 0.0
+
+
+@cache
+def _misspelt(one: str, other: str) -> bool:
+    """A typing slip in a long word; words that differ in a digit are different words."""
+    if min(len(one), len(other)) < 5 or abs(len(one) - len(other)) > 2 or any(c.isdigit() for c in one + other):
+        return False
+    return one[0] == other[0] and SequenceMatcher(None, one, other).ratio() >= 0.84
+
+
+def stem(word: str) -> str:
+    """Cuts the commonest English endings; both sides of a comparison are cut alike."""
+    if len(word) <= 3 or not word.isascii() or any(c.isdigit() for c in word):
+        return word
+    if word.endswith("ies") and len(word) > 4:
+        return word[:-3] + "y"
+    if word.endswith(("sses", "shes", "ches", "xes", "zes")):
+        return word[:-2]
+    for ending, rest in (("ing", 4), ("ed", 4)):
+        if word.endswith(ending) and len(word) - len(ending) >= rest - 1:
+            base = word[: -len(ending)]
+            return base[:-1] if len(base) > 3 and base[-1] == base[-2] and base[-1] not in "lsz" else base.rstrip("e")
+    if word.endswith("s") and not word.endswith(("ss", "us", "is")):
+        return stem_e(word[:-1])
+    return stem_e(word)
+
+
+def stem_e(word: str) -> str:
+    """A final e goes, because -ing and -ed take it away too."""
+    return word[:-1] if len(word) > 4 and word.endswith("e") else word
+
+
+def content(items: Iterable[Token]) -> list[Token]:
+    """The tokens that carry meaning; all of them when none does."""
+    everything = list(items)
+    return [token for token in everything if not token.stop] or everything

@@ -1,0 +1,25 @@
+"""The Celery jobs: bodies that call the services. Messages carry ids and names only."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from tasks import dispatch, workers
+
+
+@shared_task(name="tasks.jobs.ring")
+def ring(queue: str) -> None:
+    """There may be work in a queue."""
+    workers.ring(queue)
+
+
+@shared_task(name="tasks.jobs.process_pending")
+def process_pending() -> None:
+    """One tick of the processor."""
+    dispatch.process_pending_tasks()
+
+
+@shared_task(name="tasks.jobs.reap")
+def reap() -> None:
+    """Rescues attempts of lost workers."""
+    dispatch.reap()

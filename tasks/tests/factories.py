@@ -1,0 +1,37 @@
+"""Tasks for tests, made through the service as every door makes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import factory
+from django.contrib.auth import get_user_model
+
+from tasks import services
+from tasks.actors import Actor
+from tasks.drafts import Source
+from tasks.inputs import TaskInput
+from tasks.models import AgencyTask
+
+
+class UserFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = get_user_model()
+
+    username = factory.Sequence(lambda n: f"user{n}")
+    password = factory.django.Password("a long password")
+
+
+def task_input(**fields: Any) -> TaskInput:
+    """A valid api_call; `fields` are wire names."""
+    raw = {
+        "title": "Fetch user data",
+        "taskType": "api_call",
+        "executionConfig": {"apiEndpoint": "https://api.example.com/users", "apiMethod": "GET"},
+        **fields,
+    }
+    return TaskInput.model_validate(raw)
+
+
+def make_task(actor: Actor | None = None, source: Source = Source(), **fields: Any) -> AgencyTask:
+    return services.create(task_input(**fields), actor or Actor("test"), source)
