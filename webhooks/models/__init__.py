@@ -1,0 +1,17 @@
+"""Channels, the messages that come in through them, and the messages that go out."""
+
+from __future__ import annotations
+
+from webhooks.models.channel import ChannelKey, ChannelSender, Webhook
+from webhooks.models.inbound import Conversation, InboundMessage
+from webhooks.models.outbound import DeliveryAttempt, OutboundMessage
+
+__all__ = [
+    "ChannelKey",
+    "ChannelSender",
+    "Conversation",
+    "DeliveryAttempt",
+    "InboundMessage",
+    "OutboundMessage",
+    "Webhook",
+]
