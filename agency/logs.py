@@ -19,5 +19,5 @@ class JsonFormatter(logging.Formatter):
             "process": record.process,
         }
         if record.exc_info:
-            line["trace"] = self.formatException(record.exc_info)
+            line["trace"] = record.exc_text or self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False)

@@ -1,0 +1,92 @@
+"""Credentials: encrypted secrets, bound to the hosts they may be sent to, and the log of what was done with them."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+
+
+class Credential(models.Model):
+    """One secret. Written and read through `agency.credentials` only; without the key ring the row is of no use."""
+
+    class Kind(models.TextChoices):
+        BEARER = "bearer", "Bearer token"
+        API_KEY = "api_key", "API key"
+        BASIC = "basic", "Password"
+        HEADER = "header", "Header or parameter"
+        GHL = "ghl", "GoHighLevel location token"
+        CHANNEL = "channel", "Channel secret"
+        OTHER = "other", "Other"
+
+    name = models.CharField(max_length=200)
+    kind = models.CharField(max_length=20, choices=Kind.choices)
+    account = models.CharField(
+        max_length=200, blank=True, help_text="The account the secret belongs to; for GoHighLevel the location id."
+    )
+    ciphertext = models.BinaryField()
+    nonce = models.BinaryField()
+    key_id = models.CharField(max_length=40)
+    hint = models.CharField(max_length=12, blank=True)
+    allowed_hosts = ArrayField(
+        models.CharField(max_length=300),
+        help_text="Where the secret may be sent: name, name:port, or .suffix for every name below it.",
+    )
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="credentials"
+    )
+    inline = models.BooleanField(default=False, help_text="Made from a secret that was written into a task.")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+        permissions: ClassVar = [("use_credential", "Can use credentials of other people in tasks")]
+        constraints: ClassVar = [
+            models.CheckConstraint(name="credential_names_a_host", condition=Q(allowed_hosts__len__gt=0)),
+            models.CheckConstraint(
+                name="credential_kind_known",
+                condition=Q(kind__in=["bearer", "api_key", "basic", "header", "ghl", "channel", "other"]),
+            ),
+            models.UniqueConstraint(
+                name="credential_one_per_location",
+                fields=["account"],
+                condition=Q(kind="ghl", revoked_at__isnull=True) & ~Q(account=""),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.hint})"
+
+
+class CredentialEvent(models.Model):
+    """What happened to a credential: append-only (a trigger refuses UPDATE), written in the transaction of the act."""
+
+    class Action(models.TextChoices):
+        CREATED = "created", "created"
+        CHANGED = "changed", "changed"
+        ROTATED = "rotated", "encrypted with a new key"
+        REVOKED = "revoked", "revoked"
+        USED = "used", "used"
+        REFUSED = "refused", "refused"
+
+    credential = models.ForeignKey(Credential, null=True, on_delete=models.CASCADE, related_name="events")
+    variable = models.CharField(max_length=200, blank=True, help_text="The environment variable, when it was one.")
+    action = models.CharField(max_length=20, choices=Action.choices)
+    actor = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    host = models.CharField(max_length=300, blank=True)
+    used_by = models.CharField(max_length=200, blank=True)
+    detail = models.CharField(max_length=500, blank=True)
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+        indexes: ClassVar = [models.Index(fields=["credential", "-id"], name="credential_event_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.host}".strip()
