@@ -1,4 +1,4 @@
-"""`make check`: all that a machine can say about the code without running the suite. Every step runs; any failure fails."""
+"""`make check`: what a machine can say about the code without running the suite. Any failure fails, after all ran."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import environ
 
@@ -151,6 +152,9 @@ def _write_private(path: Path, values: Mapping[str, str]) -> None:
 
 def read(path: Path) -> dict[str, str]:
     """A file of NAME=value lines, read as settings.py reads it, but into no environment."""
-    reader = type("Reader", (environ.Env,), {"ENVIRON": {}})
-    reader.read_env(path)
-    return dict(reader.ENVIRON)
+
+    class Reader(environ.Env):
+        ENVIRON: ClassVar[dict[str, str]] = {}
+
+    Reader.read_env(path)
+    return Reader.ENVIRON
