@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
-from tasks import doorbell, lifecycle
+from tasks import doorbell, lifecycle, schedules
 from tasks.executors import registry
 from tasks.executors.base import Effect, Failed, Lost
 from tasks.lifecycle import End
@@ -44,11 +44,17 @@ def process_pending_tasks() -> Tick:
     Safe with any number of processors at once: rows are picked with SKIP LOCKED.
     """
     batch = settings.DISPATCH_BATCH
-    lifecycle.release_due(batch)
-    lifecycle.expire_waiting(batch)
-    queued = lifecycle.queue_due(batch)
-    for queue in lifecycle.ring_stale(settings.REDISPATCH_SECONDS, batch):
-        doorbell.ring(queue)
+    due = lifecycle.what_is_due(settings.REDISPATCH_SECONDS)
+    if due["schedules"]:
+        schedules.start_due()
+    if due["deferred"]:
+        lifecycle.release_due(batch)
+    if due["waiting"]:
+        lifecycle.expire_waiting(batch)
+    queued = lifecycle.queue_due(batch) if due["ready"] or due["deferred"] else []
+    if due["stale"]:
+        for queue in lifecycle.ring_stale(settings.REDISPATCH_SECONDS, batch):
+            doorbell.ring(queue)
     failed = _fail_unknown_types(queued)
     return Tick(processed=len(queued), success=len(queued) - failed, failed=failed)
 

@@ -467,3 +467,8 @@ def rescue(row: Row, end: End, *, crashes: int, queue: str) -> bool:
 def ring_stale(age_s: float, limit: int) -> set[str]:
     """The queues with due tasks that nobody claimed since the last ring."""
     return {row["queue"] for row in _rows(sql.STALE_QUEUES, {"age_s": age_s, "limit": limit})}
+
+
+def what_is_due(age_s: float) -> Row:
+    """Which parts of a tick have anything to do, in one statement: an idle system asks one question a second."""
+    return _rows(sql.WHAT_IS_DUE, {"age_s": age_s})[0]

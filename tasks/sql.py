@@ -235,3 +235,14 @@ ON CONFLICT (name) DO UPDATE SET busy = EXCLUDED.busy, seen_at = clock_timestamp
 """
 
 WORKER_GONE = "DELETE FROM task_workers WHERE name = %(name)s OR seen_at < clock_timestamp() - interval '1 day'"
+
+#: One look a tick: which of the processor's statements have anything to do. Each answer is one index probe.
+WHAT_IS_DUE = f"""
+SELECT
+  EXISTS (SELECT 1 FROM agency_tasks WHERE status = 'deferred' AND deferred_until <= clock_timestamp()) AS deferred,
+  EXISTS (SELECT 1 FROM agency_tasks WHERE status = 'waiting_input' AND waiting_until <= clock_timestamp()) AS waiting,
+  EXISTS (SELECT 1 FROM agency_tasks t WHERE {_READY} AND t.execution_type <> 'manual_trigger') AS ready,
+  EXISTS (SELECT 1 FROM agency_tasks WHERE status = 'queued'
+          AND dispatched_at < clock_timestamp() - make_interval(secs => %(age_s)s)) AS stale,
+  EXISTS (SELECT 1 FROM task_schedules WHERE active AND next_run_at <= clock_timestamp()) AS schedules
+"""

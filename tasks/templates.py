@@ -1,0 +1,105 @@
+"""Tasks made from templates: typed parameters put into marked places, never JSON built from strings."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import jsonschema
+from jsonschema.exceptions import SchemaError
+
+from tasks import services
+from tasks.actors import Actor
+from tasks.drafts import Source
+from tasks.errors import Conflict, Invalid
+from tasks.inputs import check_json, parse_task
+from tasks.models import AgencyTask, TaskTemplate
+from tasks.validation import FieldError, pointer_of
+
+#: {{name}}: alone in a string it becomes the parameter itself, inside a longer string its text.
+_SLOT = re.compile(r"\{\{\s*([A-Za-z][A-Za-z0-9_]{0,63})\s*\}\}")
+
+
+def check(task: dict[str, Any], parameters: dict[str, Any]) -> None:
+    """Checks a template when it is written: a JSON Schema that holds, and slots that it names. Raises Invalid."""
+    schema = _schema(parameters)
+    known = set(schema["properties"])
+    missing = sorted(_slots(task) - known)
+    if missing:
+        message = f"task uses {{{{{missing[0]}}}}}, which parameters does not define"
+        raise Invalid([FieldError("#/task", "unknown_parameter", message)])
+    try:
+        check_json(task)
+    except ValueError as error:
+        raise Invalid([FieldError("#/task", "invalid", f"task {error}")]) from None
+
+
+def render(template: TaskTemplate, values: dict[str, Any]) -> dict[str, Any]:
+    """The task of a template with its slots filled. Raises Invalid for values the schema refuses."""
+    schema = _schema(template.parameters)
+    filled = {name: spec["default"] for name, spec in schema["properties"].items() if "default" in spec} | values
+    errors = [
+        FieldError(pointer_of(tuple(error.absolute_path), "/parameters"), str(error.validator), error.message)
+        for error in jsonschema.Draft202012Validator(schema).iter_errors(filled)
+    ]
+    unfilled = sorted(_slots(template.task) - set(filled))
+    errors += [FieldError(f"#/parameters/{name}", "missing", f"{name} is required") for name in unfilled]
+    if errors:
+        raise Invalid(errors)
+    rendered: dict[str, Any] = _fill(template.task, filled)
+    return rendered
+
+
+def create_task(
+    template: TaskTemplate,
+    values: dict[str, Any],
+    actor: Actor,
+    *,
+    schedule_id: int | None = None,
+    dedupe_key: str | None = None,
+) -> AgencyTask:
+    """Makes a task from a template. Raises Invalid, and Conflict when the template is not active."""
+    if not template.active:
+        raise Conflict(f"Template {template.name!r} is switched off")
+    source = Source(
+        type="scheduled" if schedule_id else "template",
+        template_id=template.pk,
+        schedule_id=schedule_id,
+        dedupe_key=dedupe_key,
+    )
+    return services.create(parse_task(render(template, values)), actor, source)
+
+
+def _schema(parameters: dict[str, Any]) -> dict[str, Any]:
+    schema = {"type": "object", "additionalProperties": False, "properties": {}, **parameters}
+    try:
+        jsonschema.Draft202012Validator.check_schema(schema)
+    except SchemaError as error:
+        raise Invalid(
+            [FieldError("#/parameters", "schema", f"parameters is no JSON Schema: {error.message}")]
+        ) from None
+    if schema["type"] != "object" or "$ref" in str(schema):
+        message = "parameters must be a JSON Schema of type object, without $ref"
+        raise Invalid([FieldError("#/parameters", "schema", message)])
+    return schema
+
+
+def _slots(value: Any) -> set[str]:
+    if isinstance(value, str):
+        return set(_SLOT.findall(value))
+    if isinstance(value, dict):
+        return set().union(*map(_slots, value.values())) if value else set()
+    if isinstance(value, list):
+        return set().union(*map(_slots, value)) if value else set()
+    return set()
+
+
+def _fill(value: Any, filled: dict[str, Any]) -> Any:
+    if isinstance(value, str):
+        whole = _SLOT.fullmatch(value)
+        return filled[whole[1]] if whole else _SLOT.sub(lambda slot: str(filled[slot[1]]), value)
+    if isinstance(value, dict):
+        return {key: _fill(item, filled) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_fill(item, filled) for item in value]
+    return value
