@@ -24,6 +24,7 @@ COMMANDS = {
     "down": _command("up", "down"),
     "run": _command("up", "run"),
     "check": _command("check", "run"),
+    "demo": _command("demo.run", "run"),
 }
 
 
