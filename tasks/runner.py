@@ -99,7 +99,7 @@ class Runner:
         self.slots = slots
         self.boot = uuid.uuid4()
         self.name = f"{socket.gethostname()}:{os.getpid()}:{self.boot.hex[:8]}"
-        self._held: dict[int, Held] = {}
+        self._held: dict[int, Held] = {}  # by execution: a task may be claimed again before its last attempt left
         self._lock = threading.Lock()
         self._bell = threading.Event()
         self._stopping = threading.Event()
@@ -163,7 +163,7 @@ class Runner:
             for row in rows:
                 held = Held(row, self.name)
                 with self._lock:
-                    self._held[row["id"]] = held
+                    self._held[row["execution_id"]] = held
                 self._pool.submit(self._run, held)
             if len(rows) < free:
                 return
@@ -192,7 +192,7 @@ class Runner:
 
     def _forget(self, held: Held) -> None:
         with self._lock:
-            if self._held.pop(held.row["id"], None) is None and held.recorded:
+            if self._held.pop(held.row["execution_id"], None) is None and held.recorded:
                 self._stuck = max(0, self._stuck - 1)
 
     def _record(self, held: Held, end: End, outcome: Outcome | None) -> None:
@@ -314,7 +314,7 @@ class Runner:
         finally:
             db.release()
         with self._lock:
-            if self._held.pop(held.row["id"], None) is not None:
+            if self._held.pop(held.row["execution_id"], None) is not None:
                 self._stuck += 1
         if self._stuck > self.slots * STUCK_SHARE:
             logger.error("worker %s: %s of %s slots are stuck, restarting", self.name, self._stuck, self.slots)
