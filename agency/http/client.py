@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from urllib3.exceptions import DecodeError, HTTPError
 from urllib3.response import HTTPResponse
 
+from agency import db
 from agency.http.errors import ConnectionLost, OutboundError, TargetNotAllowed, TimedOut
 from agency.http.names import resolve
 from agency.http.response import Response, clean_line, keep_headers
@@ -54,6 +55,7 @@ def request(
     check_headers(headers or {})
     target = parse(_with_params(url, params), ports=ports)
     payload, lines = _payload_and_headers(target, method, headers or {}, json, body)
+    db.release()  # a thread that waits for the network holds no database connection
     clock = Clock(timeout_s, while_waiting)
     addresses = resolve(target.host, target.port, timeout_s=clock.left, exempt=target.exempt)
     connection = PinnedConnection(target, addresses, clock, connect_timeout_s)
