@@ -132,6 +132,19 @@ const onTop = (el, box) => {
   return Boolean((label && label.control === el) || (el.shadowRoot && el.shadowRoot.contains(hit)) || hit.shadowRoot);
 };
 
+// The largest piece of text around an element that no twin of it shares: its card, when nothing says that it is one.
+const nearOf = (el, own) => {
+  const twins = (part) => { let same = 0; for (const other of part.querySelectorAll(el.tagName)) if (clean(other.textContent, 60) === own && ++same > 1) return true; return false; };
+  let text = "";
+  for (let up = el.parentNode, n = 0; up && n < 5 && up !== document.body && up.nodeType !== 9; up = up.parentNode || up.host, n++) {
+    const found = clean(spaced(up), 260);
+    if (found.length > 250 || twins(up)) break;
+    if (found.length > text.length) text = found;
+  }
+  return text;
+};
+
+const closeSet = new Set(close);
 const items = [];
 const elements = [];
 const indexOf = new Map();
@@ -146,7 +159,7 @@ for (const el of close) {
   if (el.tagName === "OPTION" && el.closest("select") && el.closest("select").size <= 1) continue;
   const rank = seenRank.get(el);
   if (rank === "label" && el.control && visible(el.control) && /^(INPUT|SELECT|TEXTAREA)$/.test(el.control.tagName)) continue;
-  if (rank === "label" && indexOf.has(el.control)) continue;
+  if (rank === "label" && closeSet.has(el.control)) continue;
   const box = act.getBoundingClientRect();
   const field = /^(INPUT|TEXTAREA|SELECT)$/.test(el.tagName) || el.isContentEditable;
   const name = nameOf(el);
@@ -157,7 +170,7 @@ for (const el of close) {
     disabled: Boolean(el.disabled || el.getAttribute("aria-disabled") === "true" || (el.closest && el.closest("fieldset:disabled"))), readonly: Boolean(el.readOnly),
     checked: el.checked === true || el.getAttribute("aria-checked") === "true", expanded: el.getAttribute("aria-expanded"), selected: el.getAttribute("aria-selected") === "true" || el.getAttribute("aria-current") !== null && el.getAttribute("aria-current") !== "false",
     top: onTop(act, box), inView: box.bottom > 0 && box.top < innerHeight, box: [Math.round(box.left + scrollX), Math.round(box.top + scrollY), Math.round(box.width), Math.round(box.height)],
-    hidden: Boolean(el.closest && el.closest("[aria-hidden=true]")), column: columnOf(el), ...around(el), before: "", after: "", up: -1,
+    hidden: Boolean(el.closest && el.closest("[aria-hidden=true]")), column: columnOf(el), ...around(el), near: nearOf(el, clean(el.textContent, 60)), before: "", after: "", up: -1,
     options: el.tagName === "SELECT" ? [...el.options].slice(0, 60).map((option) => clean(option.text, 60)) : [],
     level: /^H[1-6]$/.test(el.tagName) ? Number(el.tagName[1]) : 0,
   };

@@ -67,6 +67,14 @@ const nameOf = (el) => {
     (field ? "" : textAlternative(el)) || el.getAttribute("title") || el.getAttribute("placeholder"));
 };
 
+// The text of a part of the page with a space between its pieces, cheaply (no layout); long parts are cut.
+const spaced = (root, longest = 600) => {
+  const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+  let text = "";
+  for (let node = walker.nextNode(); node && text.length < longest; node = walker.nextNode()) if (!/^(SCRIPT|STYLE)$/.test(node.parentNode.tagName)) text += node.data + " ";
+  return text;
+};
+
 const ownText = (el) => { let text = ""; for (const node of el.childNodes) if (node.nodeType === 3) text += node.data; return clean(text); };
 
 // camelCase, kebab-case and snake_case identifiers as words.

@@ -130,6 +130,7 @@ SOFT = frozenset(
     ["blue", "red", "green", "grey", "gray", "black", "white", "yellow", "orange", "purple", "pink", "big", "large", "small", "little", "tiny", "primary", "main", "round", "visible", "only", "available", "correct", "appropriate", "corresponding", "given", "relevant", "current", "specific", "respective", "dark", "light"]
 )
 FILLER = frozenset(["page", "form", "screen", "site", "website", "value", "given", "new"])
+_SAYS_NOTHING = _PARTS | SOFT | FILLER | STOP | {"one", "ones"}
 
 
 @dataclass(frozen=True)
@@ -279,7 +280,12 @@ def _named(phrase: str, verb: str, cost: float) -> Reading | None:
         name = quoted.group(1) or quoted.group(2)
         outside = f"{phrase[: quoted.start()]} {phrase[quoted.end() :]}"
         role_word, roles = _role(outside)
-        return Reading(name.strip(), role_word, roles, _ordinal(outside)[0], exact=True, cost=cost, verb=verb)
+        ordinal, rest = _ordinal(_NAMED.sub(" ", outside))
+        # What stands outside the quotes says something too: a reading that ignores it is a poor one.
+        ignored = [w for w in plain_words(_without_role(rest, role_word)) if w not in _SAYS_NOTHING]
+        return Reading(
+            name.strip(), role_word, roles, ordinal, exact=True, cost=cost + (0.3 if ignored else 0), verb=verb
+        )
     ordinal, rest = _ordinal(_NAMED.sub(" ", phrase))
     role_word, roles = _role(rest)
     name = _without_role(rest, role_word)

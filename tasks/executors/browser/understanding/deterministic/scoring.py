@@ -19,6 +19,15 @@ ACTIONS = frozenset(
     for word in ["delete", "remove", "add", "edit", "save", "submit", "send", "buy", "order", "pay", "cancel", "close", "open", "accept", "reject", "decline", "approve", "confirm", "login", "logout", "signup", "subscribe", "unsubscribe", "download", "upload", "next", "previous", "back", "continue", "search", "share", "reply", "like", "follow", "unfollow", "block", "report", "archive", "restore", "duplicate", "copy", "print", "export", "import", "start", "stop", "pause", "play", "enable", "disable", "show", "hide", "expand", "collapse", "view", "update", "publish", "book", "reserve", "checkout", "apply", "reset", "clear", "create", "rename", "move", "assign", "sort", "filter", "refresh", "install", "upgrade", "connect", "disconnect"]
     for token in tokens(word)
 )
+#: Those of them nobody wants done who did not ask: "account" is not "Delete account".
+CHANGES = frozenset(
+    token.canon
+    for word in (
+        "delete", "remove", "add", "edit", "buy", "pay", "cancel", "reject", "decline", "unsubscribe", "unfollow",
+        "block", "archive", "restore", "duplicate", "clear", "reset", "rename", "disconnect", "disable", "logout",
+    )
+    for token in tokens(word)
+)  # fmt: skip
 _FIELD_TYPES = {
     "email": "email", "tel": "phone telephone", "password": "password", "search": "search", "url": "url website link",
     "number": "number", "date": "date", "time": "time", "datetime-local": "date time", "month": "month",
@@ -126,19 +135,21 @@ class Page:
                 used.add(at)
                 own_hits += 1
             else:
-                credit = _borrowed(token, source, sources)
+                credit = _borrowed(token, source, sources, leads=token is wanted[0])
             if not credit:
                 missing.append(token.stem)
             got += weight * credit
-        if not own_hits or (len(missing) and any(t.canon in ACTIONS and t.stem in missing for t in wanted)):
+        if not own_hits or (wanted[0].canon in ACTIONS and wanted[0].stem in missing):
             return 0.0, missing
         coverage = got / total
         meant = content(offered)
         precision = sum(self.rarity(t) for n, t in enumerate(offered) if n in used) / sum(
             self.rarity(t) for t in meant
         )
-        precision = min(1.0, precision)
-        score = coverage * (0.84 + 0.14 * precision)
+        precision = 1.0 if source.kind == "hints" else min(1.0, precision)
+        score = coverage * (0.8 + 0.14 * precision)
+        if any(t.canon in CHANGES and n not in used for n, t in enumerate(offered)):
+            score *= 0.84
         return (score if not missing else score * coverage), missing
 
 
@@ -147,6 +158,8 @@ def role_score(item: dict[str, Any], reading: Reading) -> float:
     rank = {"native": 1.0, "role": 1.0, "label": 0.98, "handler": 0.97, "pointer": 0.96, "text": 0.88}[item["rank"]]
     if not reading.roles:
         return rank * (0.97 if item["role"] in ("textbox", "searchbox") and reading.verb != "type" else 1.0)
+    if reading.role_word == "icon" and len(item["text"]) > 3:
+        return rank * 0.85
     if item["role"] == reading.roles[0] or _also(item, reading.role_word):
         return rank
     if item["role"] in reading.roles:
@@ -174,20 +187,20 @@ def _also(item: dict[str, Any], role_word: str) -> bool:
 def _state_score(item: dict[str, Any]) -> float:
     score = 1.0
     if item["disabled"]:
-        score *= 0.93
+        score *= 0.85
     if item["top"] is False:
-        score *= 0.92
+        score *= 0.85
     if item["hidden"]:
         score *= 0.9
     return score
 
 
-def _borrowed(token: Token, source: _Source, sources: list[_Source]) -> float:
+def _borrowed(token: Token, source: _Source, sources: list[_Source], *, leads: bool) -> float:
     """A word the text lacks may stand in another of the control's texts, or around it when it names no action."""
     if source.kind in ("around", "hints"):
         return 0.0
     for other in sources:
-        if other.kind == "around" and token.canon in ACTIONS:
+        if other.kind == "around" and leads and token.canon in ACTIONS:
             continue
         if other is not source and any(likeness(token, word) >= 0.9 for word in other.words):
             return 0.78 if other.kind == "around" else 0.88
@@ -196,7 +209,7 @@ def _borrowed(token: Token, source: _Source, sources: list[_Source]) -> float:
 
 def _sources(item: dict[str, Any]) -> list[_Source]:
     """The texts a candidate is known by, its name first."""
-    named = bool(item["name"] or item["text"] or item["label"])
+    named = any(any(c.isalpha() for c in item[key]) for key in ("name", "text", "label"))
     texts = [
         ("name", item["name"], 1.0),
         ("text", item["text"], 0.99),
@@ -216,7 +229,7 @@ def _sources(item: dict[str, Any]) -> list[_Source]:
         for kind, text, weight in texts
         if text
     ]
-    around = " ".join([*item["groups"], item["row"][:200], " ".join(item["zone"]), *item["marks"]])
+    around = " ".join([*item["groups"], item["row"][:200], item["near"], " ".join(item["zone"]), *item["marks"]])
     return [*found, _Source(tokens(around), 0.0, "around")]
 
 

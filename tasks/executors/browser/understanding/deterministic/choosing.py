@@ -1,0 +1,145 @@
+"""Which candidate is meant, or that nobody can tell. Pure but for the `lookup` of places."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from tasks.executors.browser.understanding.deterministic import places
+from tasks.executors.browser.understanding.deterministic.instructions import Reading, readings
+from tasks.executors.browser.understanding.deterministic.places import Lookup
+from tasks.executors.browser.understanding.deterministic.scoring import Page, Scored
+
+ENOUGH = 0.75
+AHEAD = 0.10
+#: One that is called exactly so need not be as far ahead of one that is merely called similarly.
+AHEAD_WHEN_SAME = 0.05
+_WORTH_A_LOOK = 0.4
+_MOST = 60
+#: What people count that is a record, not a control: "the first product".
+_RECORDS = frozenset("product result item article post entry card listing story record job book".split())
+
+
+@dataclass
+class Decision:
+    """The chosen candidate, or None with the best ones that there were."""
+
+    chosen: Scored | None
+    ranked: list[Scored] = field(default_factory=list)
+    reason: str = ""
+
+    @property
+    def runner_up(self) -> float:
+        return next((one.score for one in self.ranked[1:]), 0.0)
+
+
+def decide(items: list[dict[str, Any]], instruction: str, kind: str, lookup: Lookup, value: str = "") -> Decision:
+    """Applies the margin rule to the best reading of every candidate."""
+    page = Page(items)
+    best: dict[int, Scored] = {}
+    for reading in readings(instruction, kind, value):
+        for one in _under(page, reading, lookup):
+            if one.index not in best or one.score > best[one.index].score:
+                best[one.index] = one
+    ranked = _distinct(sorted(best.values(), key=lambda one: (-one.score, one.index)), items)
+    return _judge(ranked)
+
+
+def _judge(ranked: list[Scored]) -> Decision:
+    if not ranked or ranked[0].score < ENOUGH:
+        return Decision(None, ranked[:5], "nothing on the page fits well enough")
+    first = ranked[0]
+    second = ranked[1] if len(ranked) > 1 else None
+    needed = AHEAD_WHEN_SAME if second and first.name_score >= 0.98 > second.name_score else AHEAD
+    if second and first.score - second.score < needed:
+        return Decision(None, ranked[:5], "several things on the page fit equally well")
+    return Decision(first, ranked[:5])
+
+
+def _under(page: Page, reading: Reading, lookup: Lookup) -> list[Scored]:
+    """Every candidate worth a look under one reading, with places and ordinal applied."""
+    if reading.ordinal and _counts_records(reading):
+        scored = _record_links(page, reading)
+    else:
+        scored = [page.score(item, reading) for item in page.items]
+    scored = sorted((one for one in scored if one.score >= _WORTH_A_LOOK), key=lambda one: -one.score)[:_MOST]
+    if reading.contexts and scored:
+        places.apply(reading.contexts, scored, lookup)
+    return _nth(scored, reading.ordinal, page.items) if reading.ordinal else scored
+
+
+def _nth(scored: list[Scored], ordinal: int, items: list[dict[str, Any]]) -> list[Scored]:
+    """The n-th of those that fit about equally well, in document order; the others are told apart by that."""
+    top = max((one.score for one in scored), default=0.0)
+    equal = [one for one in scored if one.score >= max(0.6, top - 0.08)]
+    ordered = _distinct(sorted(equal, key=lambda one: one.index), items, by_target=False)
+    position = ordinal - 1 if ordinal > 0 else len(ordered) + ordinal
+    if not 0 <= position < len(ordered):
+        return []
+    picked = ordered[position]
+    picked.why = f"number {position + 1} of {len(ordered)}; {picked.why}"
+    picked.score = max(picked.score, 0.85)
+    return [picked]
+
+
+def _counts_records(reading: Reading) -> bool:
+    meant = [token.stem for token in reading.tokens] or [reading.role_word]
+    return len(meant) == 1 and (meant[0] in _RECORDS or reading.role_word in ("item", "entry") and not reading.tokens)
+
+
+def _record_links(page: Page, reading: Reading) -> list[Scored]:
+    """The first named link of every record-like row in the page's main part: what "the third result" opens."""
+    seen: set[str] = set()
+    links: list[Scored] = []
+    for item in page.items:
+        outside = any(mark in ("nav", "footer", "header", "aside") for mark in item["marks"])
+        if item["role"] != "link" or not item["row"] or outside or item["row"] in seen or not (item["name"] or item["text"]):
+            continue
+        seen.add(item["row"])
+        links.append(Scored(item, reading, 0.9, 1.0, 0.88 - reading.cost, "link of a record"))
+    return links
+
+
+def _distinct(ordered: list[Scored], items: list[dict[str, Any]], *, by_target: bool = True) -> list[Scored]:
+    """Without those that lead to the same thing as one before them; the real control stands for its wrapper."""
+    kept: list[Scored] = []
+    for one in ordered:
+        twin = next((n for n, other in enumerate(kept) if _same(one.candidate, other.candidate, items, by_target)), None)
+        if twin is None:
+            kept.append(one)
+        elif _realer(one, kept[twin]):
+            one.score = max(one.score, kept[twin].score)
+            kept[twin] = one
+    return kept
+
+
+_RANKS = ("native", "role", "label", "handler", "pointer", "text")
+
+
+def _realer(one: Scored, other: Scored) -> bool:
+    return _RANKS.index(one.candidate["rank"]) < _RANKS.index(other.candidate["rank"]) and one.score > other.score - 0.2
+
+
+def _same(one: dict[str, Any], other: dict[str, Any], items: list[dict[str, Any]], by_target: bool) -> bool:
+    if by_target and one["href"] and one["href"] == other["href"] and _leads_somewhere(one["href"]):
+        return True
+    inner, outer = (one, other) if one["i"] > other["i"] else (other, one)
+    if not _is_within(inner, outer, items):
+        return False
+    wrapped = {inner["rank"], outer["rank"]} & {"pointer", "handler", "text", "label"}
+    return bool(wrapped) and (inner["text"] or inner["name"]) == (outer["text"] or outer["name"]) or (
+        inner["rank"] == "text"
+    )
+
+
+def _is_within(inner: dict[str, Any], outer: dict[str, Any], items: list[dict[str, Any]]) -> bool:
+    up = inner["up"]
+    while up >= 0:
+        if up == outer["i"]:
+            return True
+        up = items[up]["up"]
+    return False
+
+
+def _leads_somewhere(href: str) -> bool:
+    return href.startswith("http") and not href.endswith("#")

@@ -1,0 +1,106 @@
+"""The places an instruction names ("in the footer", "in the row of Bob", "next to Total"), checked on the page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tasks.executors.browser.understanding.deterministic.instructions import Context
+from tasks.executors.browser.understanding.deterministic.scoring import Scored
+from tasks.executors.browser.understanding.deterministic.words import STOP, plain_words, stem
+
+#: Asks the page: (candidate indexes, words) → per candidate the smallest ancestor holding the words, and distances.
+Lookup = Callable[[list[int], list[str]], dict[int, dict[str, Any]]]
+
+_ZONE_WORDS = {
+    "header": {"header", "topbar", "masthead", "banner"},
+    "nav": {"nav", "navbar", "navigation", "menu", "sidenav"},
+    "footer": {"footer"},
+    "aside": {"sidebar", "aside", "sidenav"},
+    "main": {"main", "content"},
+    "dialog": {"modal", "dialog", "popup", "overlay", "drawer", "toast", "banner"},
+    "form": {"form"},
+    "toolbar": {"toolbar"},
+    "menu": {"menu"},
+    "tabs": {"tabs", "tablist"},
+}
+#: A place that only ranks among others can lower a score to this share of it.
+_FLOOR = 0.5
+
+
+def apply(contexts: tuple[Context, ...], scored: list[Scored], lookup: Lookup) -> None:
+    """Lowers the score of every candidate by how badly it fits the named places."""
+    for context in contexts:
+        fits = _fits(context, scored, lookup)
+        for one in scored:
+            one.context_score *= fits.get(one.index, 0.0)
+    for one in scored:
+        one.score *= _FLOOR + (1 - _FLOOR) * one.context_score
+
+
+def _fits(context: Context, scored: list[Scored], lookup: Lookup) -> dict[int, float]:
+    fits = {one.index: _region_fit(context, one.candidate) for one in scored}
+    words = _lookup_words(context.text)
+    if not words:
+        return fits
+    found = lookup([one.index for one in scored], words)
+    rank = _nearness if context.relation in ("near", "below", "above") else _enclosure
+    told = rank(context, found)
+    return {index: told.get(index, 0.0) * (0.4 + 0.6 * fit) for index, fit in fits.items()}
+
+
+def _region_fit(context: Context, item: dict[str, Any]) -> float:
+    if not context.region:
+        return 1.0
+    if any(mark in context.region for mark in item["marks"]):
+        return 1.0
+    zone = set(item["zone"])
+    if any(zone & _ZONE_WORDS.get(mark, set()) for mark in context.region):
+        return 0.95
+    return 0.0
+
+
+def _enclosure(context: Context, found: dict[int, dict[str, Any]]) -> dict[int, float]:
+    """Best is whoever shares the smallest part of the page with the words; ties are told apart by nearness."""
+    inside = {index: place for index, place in found.items() if place["level"] >= 0}
+    named = {index: place for index, place in found.items() if place["attribute"] >= 0}
+    fits = {index: 0.95 for index in named if index not in inside or place_is_closer(named[index])}
+    if not inside:
+        return fits
+    smallest = min(place["size"] for place in inside.values()) + 20
+    for index, place in inside.items():
+        fits[index] = max(fits.get(index, 0.0), min(1.0, smallest / (place["size"] + 1)))
+    shared = [index for index, fit in fits.items() if fit > 0.9 and index in inside]
+    if len(shared) > 1:
+        near = _nearness(context, {index: found[index] for index in shared})
+        for index in shared:
+            fits[index] *= 0.55 + 0.45 * near.get(index, 0.0)
+    return fits
+
+
+def place_is_closer(place: dict[str, Any]) -> bool:
+    """Whether an ancestor is called so nearer than the words are found in text."""
+    return bool(place["level"] < 0 or place["attribute"] <= place["level"])
+
+
+def _nearness(context: Context, found: dict[int, dict[str, Any]]) -> dict[int, float]:
+    """Best is the nearest on screen, on the asked side; one that is half as far again falls behind clearly."""
+    usable = {i: place for i, place in found.items() if place["distance"] is not None and _on_side(context, place)}
+    if not usable:
+        return {}
+    nearest = min(place["distance"] for place in usable.values())
+    return {i: min(1.0, (nearest + 12) / (place["distance"] + 12)) for i, place in usable.items()}
+
+
+def _on_side(context: Context, place: dict[str, Any]) -> bool:
+    if context.relation == "below":
+        return bool(place["below"] or place["after"])
+    if context.relation == "above":
+        return not place["after"]
+    return True
+
+
+def _lookup_words(text: str) -> list[str]:
+    """The words as substrings to look for: cut to their stem where that is how they begin."""
+    kept = [word for word in plain_words(text) if word not in STOP] or plain_words(text)
+    return [stem(word) if word.startswith(stem(word)) else word for word in kept]
