@@ -4,7 +4,6 @@
 #   make demo          every promise shown against a bundled target site
 #   make check         lint, format, types, directions, migrations, deployment checks
 #   make run CMD="python manage.py shell"      one command, with servers up and the settings pointing at them
-#   make bench, make chaos                     speed, faults
 PORT ?= 8000
 HOST ?= 127.0.0.1
 CMD ?=
@@ -14,7 +13,7 @@ LOCAL := $(BIN)/python -m agency.local
 export PORT HOST
 
 .DEFAULT_GOAL := help
-.PHONY: help venv venv-dev up down test check demo run bench chaos lock clean
+.PHONY: help venv venv-dev up down test check demo run lock clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -42,12 +41,6 @@ demo: venv
 
 run: venv
 	@exec $(LOCAL) run '$(subst ','\'',$(CMD))'
-
-bench: venv-dev
-	@exec $(LOCAL) bench $(ARGS)
-
-chaos: venv-dev
-	@exec $(LOCAL) chaos $(ARGS)
 
 # Pins anew after a change of requirements*.in.
 lock: venv-dev
