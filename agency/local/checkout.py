@@ -63,12 +63,11 @@ class Checkout:
     def open(self) -> None:
         """Makes the folders. Raises LocalError: they belong to somebody else."""
         try:
-            self.local.mkdir(exist_ok=True)
+            places.make_passable(self.local)
             self.logs.mkdir(exist_ok=True)
-            self.state.mkdir(parents=True, exist_ok=True)
         except PermissionError as refused:
             raise self._not_mine(Path(refused.filename or self.local)) from refused
-        for folder in (self.local, self.logs, self.state):
+        for folder in (self.local, self.logs):
             if not os.access(folder, os.W_OK):
                 raise self._not_mine(folder)
 

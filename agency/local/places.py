@@ -15,6 +15,7 @@ import socket
 import stat
 import sysconfig
 import tempfile
+from contextlib import suppress
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -68,6 +69,16 @@ def reachable(path: Path) -> bool:
     return all(folder.stat().st_mode & stat.S_IXOTH for folder in path.resolve().parents)
 
 
+def make_passable(folder: Path) -> None:
+    """Makes a folder and what is missing above it, so that the servers' user may walk through, whatever the umask."""
+    if folder.is_dir():
+        return
+    make_passable(folder.parent)
+    with suppress(FileExistsError):
+        folder.mkdir()
+        folder.chmod(folder.stat().st_mode | 0o111)
+
+
 def cache() -> Path:
     """A folder that outlives checkouts, for programs and the template database."""
     candidates = [Path("/var/cache/agency-local")] if am_root() else []
@@ -75,7 +86,7 @@ def cache() -> Path:
     candidates.append(Path(tempfile.gettempdir()) / f"agency-local-cache-{os.getuid()}")
     for folder in candidates:
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_passable(folder)
         except OSError:
             continue
         if folder.stat().st_uid == os.getuid() and os.access(folder, os.W_OK) and reachable(folder / "x"):

@@ -201,7 +201,7 @@ class Postgres(Server):
         return self.data / "postmaster.pid"
 
     def prepare(self) -> None:
-        self.home.mkdir(parents=True, exist_ok=True)
+        places.make_passable(self.home)
         self.socket.mkdir(exist_ok=True)
         self.socket.chmod(0o700)
         places.give(self.socket)
@@ -283,7 +283,7 @@ class Valkey(Server):
         return self.home / "pid"
 
     def prepare(self) -> None:
-        self.home.mkdir(parents=True, exist_ok=True)
+        places.make_passable(self.home)
         self.password = self.password or self._known("requirepass") or secrets.token_urlsafe(24)
         self.port = self.port or int(self._known("port") or places.free_port())
         self.config.touch(mode=0o600)
