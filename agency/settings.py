@@ -59,7 +59,7 @@ INSTALLED_APPS = [
     "tasks",
     "webhooks",
     "reports",
-    "django.contrib.admin",
+    "agency.apps.ConsoleConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -89,6 +89,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django_otp.middleware.OTPMiddleware",
+    "agency.console.sessions.SessionLimits",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
@@ -104,6 +105,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "agency.console.navigation.context",
             ],
         },
     },
@@ -171,6 +173,8 @@ SESSION_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 8 * 3600
+# A session nobody uses ends after so many seconds; pages that refresh themselves do not count as use.
+SESSION_IDLE_SECONDS = env.int("SESSION_IDLE_SECONDS", 30 * 60)
 CSRF_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SAMESITE = "Lax"
 X_FRAME_OPTIONS = "DENY"
@@ -234,6 +238,9 @@ GHL_API_KEY = env.str("GHL_API_KEY", "")
 GHL_LOCATION_ID = env.str("GHL_LOCATION_ID", "")
 GHL_API_VERSION = env.str("GHL_API_VERSION", "v3")
 GHL_BASE_URL = env.str("GHL_BASE_URL", "https://services.leadconnectorhq.com")
+# Kept per location across all workers; GoHighLevel allows 100 requests in 10 s and refuses bursts well below that.
+GHL_REQUESTS_PER_SECOND = env.int("GHL_REQUESTS_PER_SECOND", 8)
+GHL_REQUESTS_PER_10_SECONDS = env.int("GHL_REQUESTS_PER_10_SECONDS", 100)
 EMAIL_CONFIG = env.email("EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_CONFIG)
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "agency@localhost")
@@ -260,6 +267,30 @@ DISPATCH_BATCH = env.int("DISPATCH_BATCH", 1000)
 # The largest executionConfig of a task, in bytes of JSON.
 MAX_CONFIG_BYTES = env.int("MAX_CONFIG_BYTES", 1 << 20)
 ANSWER_WITHIN_SECONDS = env.float("ANSWER_WITHIN_SECONDS", 7 * 24 * 3600.0)
+
+# --- Messages (times in seconds) ----------------------------------------------------------------------------------
+TWILIO_BASE_URL = env.str("TWILIO_BASE_URL", "https://api.twilio.com")
+SLACK_BASE_URL = env.str("SLACK_BASE_URL", "https://slack.com/api")
+SLACK_HOOKS_URL = env.str("SLACK_HOOKS_URL", "https://hooks.slack.com")
+# The key HighLevel publishes for its signed webhooks; empty means that one.
+GHL_WEBHOOK_PUBLIC_KEY = env.str("GHL_WEBHOOK_PUBLIC_KEY", "")
+# The waits before each try to deliver a message; as many tries as there are waits.
+_STEPS = [0, 5, 300, 1800, 7200, 18_000, 36_000, 36_000]
+DELIVERY_STEPS = [float(step) for step in env.list("DELIVERY_STEPS", default=_STEPS)]
+DELIVERY_TIMEOUT_SECONDS = env.float("DELIVERY_TIMEOUT_SECONDS", 20.0)
+# A delivery unproven for its timeout and this long is taken from its worker.
+DELIVERY_LEASE_MARGIN_SECONDS = env.float("DELIVERY_LEASE_MARGIN_SECONDS", 30.0)
+DELIVERY_SLOTS = env.int("DELIVERY_SLOTS", 64)
+DELIVERY_PER_CHANNEL = env.int("DELIVERY_PER_CHANNEL", 4)
+DELIVERY_PER_HOST = env.int("DELIVERY_PER_HOST", 10)
+DELIVERY_PER_SECOND = env.int("DELIVERY_PER_SECOND", 10)
+INBOX_SLOTS = env.int("INBOX_SLOTS", 4)
+# Per minute: accepted messages of one channel, and bad signatures from one address.
+INBOUND_RATE = env.int("INBOUND_RATE", 300)
+INBOUND_BAD_RATE = env.int("INBOUND_BAD_RATE", 30)
+# With so many messages waiting to be understood, new ones are answered 503.
+INBOUND_BACKLOG = env.int("INBOUND_BACKLOG", 100_000)
+MESSAGE_RETENTION_DAYS = env.int("MESSAGE_RETENTION_DAYS", 30)
 
 # --- Browser ------------------------------------------------------------------------------------------------------
 # Empty: a headless shell if there is one, else Chromium or Chrome, wherever the system keeps them.

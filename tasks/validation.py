@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import RootModel, ValidationError
 
 from tasks.executors.base import Executor
 
@@ -28,8 +28,10 @@ def pointer_of(path: tuple[Any, ...], root: str) -> str:
 def config_errors(executor: Executor[Any], error: ValidationError, root: str = "/executionConfig") -> list[FieldError]:
     """The errors of a config model, union tags taken out of their paths."""
     found = []
+    tagged = issubclass(executor.Config, RootModel)  # a union of configs: the first step names the member
     for item in error.errors(include_url=False, include_context=False, include_input=False):
-        path = tuple(step for step in item["loc"] if not _is_union_tag(step))
+        steps = item["loc"][1:] if tagged else item["loc"]
+        path = tuple(step for step in steps if not _is_union_tag(step))
         message = item["msg"].removeprefix("Value error, ")
         if item["type"] == "missing" and len(path) == 1:
             message = f"{executor.label} requires {path[0]}"
@@ -47,5 +49,5 @@ def first_sentence(errors: list[FieldError]) -> str:
     if not errors:
         return "The config is not valid"
     first = errors[0]
-    field = first.pointer.removeprefix("#/executionConfig/").removeprefix("#/")
-    return first.message if field.split("/")[-1] in first.message else f"{field}: {first.message}"
+    field = first.pointer.removeprefix("#/executionConfig").removeprefix("#").removeprefix("/")
+    return first.message if not field or field.split("/")[-1] in first.message else f"{field}: {first.message}"
