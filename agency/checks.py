@@ -77,3 +77,11 @@ def environment_secrets(**_: Any) -> list[CheckMessage]:
             id="agency.W105",
         )
     ]
+
+
+@register(Tags.security, deploy=True)
+def rate_limits_in_production(**_: Any) -> list[CheckMessage]:
+    """agency.E106: no rate limits in production. (DEBUG is refused by security.W018.)"""
+    if settings.RATE_LIMITS:
+        return []
+    return [Error("RATE_LIMITS is off: it is for load tests only.", hint="Unset RATE_LIMITS.", id="agency.E106")]

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import redis
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
+from django.db.models import Max
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+from django_celery_beat.models import PeriodicTask
 
 BROKER_TIMEOUT_S = 2.0
+BEAT_SILENCE = timedelta(seconds=30)
 
 
 def database_problem() -> str | None:
@@ -46,13 +51,25 @@ def broker_problem() -> str | None:
     return None
 
 
-# The parts /readyz asks, by name. Apps add theirs (say, the age of a worker's heartbeat) to `parts` for /healthz.
+def beat_problem() -> str | None:
+    """Beat rings every second and notes when; silence for BEAT_SILENCE means that it does not run."""
+    try:
+        rang = PeriodicTask.objects.aggregate(last=Max("last_run_at"))["last"]
+    except DatabaseError:
+        return "database does not answer"
+    if rang is None:
+        return "beat has never run"
+    silent = timezone.now() - rang
+    return f"beat is silent for {silent.total_seconds():.0f} s" if silent > BEAT_SILENCE else None
+
+
+# What /readyz asks, by name; `parts` is what /healthz?full=1 asks besides. Apps add theirs when they are ready.
 required: dict[str, Callable[[], str | None]] = {
     "database": database_problem,
     "migrations": migrations_problem,
     "broker": broker_problem,
 }
-parts: dict[str, Callable[[], str | None]] = {}
+parts: dict[str, Callable[[], str | None]] = {"beat": beat_problem}
 
 
 def _answer(checks: dict[str, Callable[[], str | None]]) -> JsonResponse:

@@ -13,8 +13,11 @@ class TasksConfig(AppConfig):
     verbose_name = "Tasks"
 
     def ready(self) -> None:
-        """Fills the executor registry."""
+        """Fills the executor registry, and tells /healthz how to ask for workers."""
+        from agency import health as product_health
+        from tasks import health
         from tasks.executors import builtin, registry
 
         builtin.register_all()
         registry.load_plugins()
+        product_health.parts["workers"] = health.workers_problem
