@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db import connection
 
-from agency import db
+from agency import credentials, db
 from tasks import digest, sql
 from tasks.executors.base import Cancelled, DeadlinePassed, LeaseLost, PriorEffect, TaskSnapshot
 from tasks.lifecycle import Lease
@@ -109,7 +109,7 @@ class RunningAttempt:
         self._settle(step, "unknown", None)
 
     def _settle(self, step: str, state: str, response: Any) -> None:
-        safe, _ = clean(response)
+        safe, _ = clean(credentials.redact(response))
         params = {
             "id": self.task.id,
             "generation": self.task.run_generation,
@@ -134,7 +134,10 @@ class RunningAttempt:
     ) -> None:
         """Writes step `index` (from 0) into the execution at once, so that people see it live."""
         entry, _ = clean(
-            {"index": index, "name": name, "status": status, "durationMs": duration_ms, **(detail or {})}, 64 << 10
+            credentials.redact(
+                {"index": index, "name": name, "status": status, "durationMs": duration_ms, **(detail or {})}
+            ),
+            64 << 10,
         )
         params = {
             "execution": self.task.execution_id,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import traceback
+from dataclasses import fields, replace
 from typing import Any
 
 from django.db import Error as DatabaseError
 from django.db import InterfaceError, OperationalError
 from pydantic import ValidationError
 
-from agency import db
+from agency import credentials, db
 from tasks import digest
 from tasks.attempt import RunningAttempt
 from tasks.executors import registry
@@ -36,7 +37,21 @@ class NotWhatWasApproved(Exception):
 
 
 def outcome_of(row: dict[str, Any], attempt: RunningAttempt) -> Outcome:
-    """Performs a claimed task once. Raises NotWhatWasApproved and Stopped (Cancelled, LeaseLost); all else is an outcome."""
+    """Performs a claimed task once. Raises NotWhatWasApproved and Stopped (Cancelled, LeaseLost); else it is an outcome.
+
+    No outcome holds a secret: what was used in the attempt is taken out of it here, before anything is written.
+    """
+    with credentials.run_scope():
+        return _without_secrets(_performed(row, attempt))
+
+
+def _without_secrets(outcome: Outcome) -> Outcome:
+    """Every text and every JSON value of an outcome, redacted."""
+    held = {one.name: getattr(outcome, one.name) for one in fields(outcome)}
+    return replace(outcome, **{name: credentials.redact(value) for name, value in held.items()})
+
+
+def _performed(row: dict[str, Any], attempt: RunningAttempt) -> Outcome:
     try:
         executor = registry.get(attempt.task.type)
         config = _validated(executor, attempt.task.config)
