@@ -8,6 +8,7 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 
 
 class Credential(models.Model):
@@ -90,3 +91,99 @@ class CredentialEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action} {self.host}".strip()
+
+
+class ApiToken(models.Model):
+    """A program's key to the API (agency/api/tokens.py). The text is shown once; only its hash is here."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_tokens")
+    name = models.CharField(max_length=100, blank=True, help_text="What uses it.")
+    prefix = models.CharField(max_length=8, unique=True, editable=False)
+    digest = models.CharField(max_length=64, editable=False)
+    scopes = ArrayField(models.CharField(max_length=10))
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        db_table = "api_tokens"
+        ordering: ClassVar = ["-id"]
+        verbose_name = "API token"
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="api_token_scopes_known",
+                condition=Q(scopes__contained_by=["read", "write", "review", "admin"], scopes__len__gt=0),
+            ),
+            models.CheckConstraint(name="api_token_hashed", condition=Q(digest__regex=r"^[0-9a-f]{64}$")),
+        ]
+
+    def __str__(self) -> str:
+        return f"agy_{self.prefix}_… {self.name}".strip()
+
+
+class IdempotencyKey(models.Model):
+    """One POST that was answered: who sent which key with which body, and the answer to give again.
+
+    Written before the work in the transaction of the work (agency/api/idempotency.py), so that the key, what was made
+    and the answer exist together or not at all.
+    """
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    key = models.CharField(max_length=255)
+    fingerprint = models.CharField(max_length=64)
+    status = models.SmallIntegerField(default=0)
+    headers = models.JSONField(default=dict)
+    body = models.BinaryField(default=b"")
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "api_idempotency_keys"
+        constraints: ClassVar = [models.UniqueConstraint(name="idempotency_key_once", fields=["user", "key"])]
+        indexes: ClassVar = [models.Index("created_at", name="idempotency_key_age")]
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class AccountEvent(models.Model):
+    """Who came in, failed to, or changed how they come in: append-only (a trigger refuses UPDATE and DELETE)."""
+
+    class Kind(models.TextChoices):
+        LOGIN = "login", "signed in"
+        LOGIN_FAILED = "login_failed", "failed to sign in"
+        LOGOUT = "logout", "signed out"
+        LOCKED_OUT = "locked_out", "locked out"
+        SECOND_FACTOR = "second_factor", "gave the second factor"
+        SECOND_FACTOR_FAILED = "second_factor_failed", "gave a wrong second factor"
+        SECOND_FACTOR_SET_UP = "second_factor_set_up", "set up a second factor"
+
+    at = models.DateTimeField(auto_now_add=True)
+    kind = models.CharField(max_length=30, choices=Kind.choices)
+    user_id = models.BigIntegerField(null=True)
+    username = models.CharField(max_length=150, blank=True)
+    ip = models.GenericIPAddressField(null=True)
+    agent = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="account_event_kind_known",
+                condition=Q(
+                    kind__in=[
+                        "login",
+                        "login_failed",
+                        "logout",
+                        "locked_out",
+                        "second_factor",
+                        "second_factor_failed",
+                        "second_factor_set_up",
+                    ]
+                ),
+            ),
+        ]
+        indexes: ClassVar = [models.Index(fields=["user_id", "-id"], name="account_event_by_user")]
+
+    def __str__(self) -> str:
+        return f"{self.username} {self.get_kind_display()}"

@@ -80,6 +80,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "agency.api.request_ids.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -267,6 +268,17 @@ DISPATCH_BATCH = env.int("DISPATCH_BATCH", 1000)
 # The largest executionConfig of a task, in bytes of JSON.
 MAX_CONFIG_BYTES = env.int("MAX_CONFIG_BYTES", 1 << 20)
 ANSWER_WITHIN_SECONDS = env.float("ANSWER_WITHIN_SECONDS", 7 * 24 * 3600.0)
+
+# --- Review (times in the units of their names) -------------------------------------------------------------------
+# Nobody approves what they made or changed last, whatever the policies say. Needs two people who may approve.
+REVIEW_FOUR_EYES = env.bool("REVIEW_FOUR_EYES", False)
+# A decision is due after SLA_MINUTES and a task nobody decides about is cancelled after EXPIRES_HOURS, unless a policy
+# says less or more.
+REVIEW_SLA_MINUTES = env.int("REVIEW_SLA_MINUTES", 24 * 60)
+REVIEW_EXPIRES_HOURS = env.int("REVIEW_EXPIRES_HOURS", 30 * 24)
+# What was approved on the review page starts after so many seconds, during which it can be undone.
+REVIEW_UNDO_SECONDS = env.float("REVIEW_UNDO_SECONDS", 5.0)
+REVIEW_LINK_HOURS = env.int("REVIEW_LINK_HOURS", 72)
 
 # --- Messages (times in seconds) ----------------------------------------------------------------------------------
 TWILIO_BASE_URL = env.str("TWILIO_BASE_URL", "https://api.twilio.com")

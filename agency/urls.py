@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
 from agency import health
+from agency.api import fallback
 
 APP_URLS = (
     ("api/", "agency.api.urls"),
@@ -33,5 +34,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("readyz", health.ready, name="readyz"),
     path("healthz", health.health, name="healthz"),
     *(path(prefix, include(module)) for prefix, module in APP_URLS if _exists(module)),
+    path("api/<path:rest>", fallback.no_such_address),
     path(settings.ADMIN_PATH, admin.site.urls),
 ]
+handler400 = fallback.bad_request
+handler403 = fallback.permission_denied
+handler404 = fallback.page_not_found
+handler500 = fallback.server_error

@@ -1,0 +1,51 @@
+"""What the views of tasks share: who acts, and which row they may see."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from agency.api.conditional import etag, expected_version, tagged
+from agency.api.views import ApiView
+from tasks import access
+from tasks.actors import Actor
+from tasks.api.serializers import task_out
+from tasks.drafts import Source
+from tasks.errors import NotFound, Stale
+from tasks.models import AgencyTask
+
+API = Source(type="api")
+
+
+def actor_of(request: Request) -> Actor:
+    """The caller, for the audit trail."""
+    return Actor.user(request.user, "api")
+
+
+class TaskView(ApiView):
+    """A view of tasks."""
+
+    def find(self, request: Request, task_id: int) -> AgencyTask:
+        """The task, if the caller may see it. Raises NotFound."""
+        rows = access.visible_to(request.user).select_related("created_by", "human_reviewed_by").defer("search")
+        task = rows.filter(pk=task_id).first()
+        if task is None:
+            raise NotFound("No such task")
+        return task
+
+    def check(self, request: Request, task_id: int, action: str) -> None:
+        """Raises NotFound or Forbidden, and Stale when If-Match names another version than the one locked here."""
+        access.check(request.user, task_id, action)
+        expected = expected_version(request)
+        if expected is None:
+            return
+        locked = AgencyTask.objects.select_for_update(of=("self",)).filter(pk=task_id)
+        if locked.values_list("version", flat=True).get() != expected:
+            raise Stale("The task was changed since you read it")
+
+    def shown(self, request: Request, task: AgencyTask, status: int = 200, **headers: Any) -> Response:
+        """A task as the answer, with its ETag."""
+        response = Response(task_out(task, request.user), status=status, headers=headers)
+        return tagged(response, etag(task.version))

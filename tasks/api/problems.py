@@ -1,0 +1,31 @@
+"""What the services refuse, as problem details."""
+
+from __future__ import annotations
+
+from agency.api.problems import Problem, translates
+from tasks import errors
+
+
+@translates(errors.Invalid)
+def _invalid(error: errors.Invalid) -> Problem:
+    return Problem(422, str(error), kind="invalid", errors=error.errors)
+
+
+@translates(errors.NotFound)
+def _not_found(error: errors.NotFound) -> Problem:
+    return Problem(404, str(error))
+
+
+@translates(errors.Conflict)
+def _conflict(error: errors.Conflict) -> Problem:
+    return Problem(409, str(error), kind="conflict")
+
+
+@translates(errors.Stale)
+def _stale(error: errors.Stale) -> Problem:
+    return Problem(412, str(error), kind="stale")
+
+
+@translates(errors.Forbidden)
+def _forbidden(error: errors.Forbidden) -> Problem:
+    return Problem(403, str(error), kind="permission")

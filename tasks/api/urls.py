@@ -1,0 +1,37 @@
+"""The addresses of tasks below /api/v1/."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from agency.api import ids
+from tasks.api import actions, overview, problems, views
+
+__all__ = ["app_name", "ids", "problems", "urlpatterns"]  # imported for what they register
+
+app_name = "api"
+
+ACTIONS = {
+    "execute": actions.Execute,
+    "approve": actions.Approve,
+    "reject": actions.Reject,
+    "cancel": actions.Cancel,
+    "defer": actions.Defer,
+    "release": actions.Release,
+    "retry": actions.Retry,
+    "input": actions.Input,
+    "duplicate": actions.Duplicate,
+}
+
+urlpatterns = [
+    path("tasks/", views.TaskList.as_view(), name="tasks"),
+    path("tasks/stats/", overview.Stats.as_view(), name="stats"),
+    path("tasks/queue/", overview.Queue.as_view(), name="queue"),
+    path("tasks/process-pending/", overview.ProcessPending.as_view(), name="process-pending"),
+    path("task-types/", overview.TaskTypes.as_view(), name="task-types"),
+    path("tasks/<id:task_id>/", views.TaskItem.as_view(), name="task"),
+    path("tasks/<id:task_id>/executions/", views.TaskExecutions.as_view(), name="task-executions"),
+    path("tasks/<id:task_id>/events/", views.TaskEvents.as_view(), name="task-events"),
+    path("tasks/<id:task_id>/preview/", views.TaskPreview.as_view(), name="task-preview"),
+    *(path(f"tasks/<id:task_id>/{verb}/", view.as_view(), name=verb) for verb, view in ACTIONS.items()),
+]
