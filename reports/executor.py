@@ -1,0 +1,110 @@
+"""report_generation: a report as a task, so that it can be scheduled, reviewed, kept and sent."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Any, ClassVar, Literal
+from zoneinfo import ZoneInfo
+
+from django.utils import timezone as clock
+from pydantic import AwareDatetime, Field, field_validator, model_validator
+
+from reports import exports, text
+from reports.build import KINDS, report
+from reports.document import Report
+from reports.period import Period, Span, between, of_span
+from tasks.executors.base import Config, Context, Effect, Executor, Outcome, Preview, Success
+
+DEFAULT_SPAN = Span.LAST_30_DAYS
+
+
+class ReportConfig(Config):
+    """executionConfig of report_generation: startDate and endDate, or a `period` that moves with the calendar."""
+
+    report_type: Literal["task_summary", "execution_stats", "webhook_activity"]
+    start_date: AwareDatetime | None = None
+    end_date: AwareDatetime | None = None
+    period: Span | None = None
+    timezone: Annotated[str, Field(max_length=64)] = "UTC"
+    task_types: Annotated[list[Annotated[str, Field(max_length=100)]], Field(max_length=50)] = []
+    webhook_ids: Annotated[list[int], Field(max_length=100)] = []
+    format: Literal["json", "csv", "xlsx"] = "json"
+    send_notification: bool = False
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (LookupError, ValueError, OSError):
+            raise ValueError(f"timezone {name!r} is not known; expected a name like Europe/Berlin") from None
+        return name
+
+    @model_validator(mode="after")
+    def _one_period(self) -> ReportConfig:
+        if self.period is not None and (self.start_date or self.end_date):
+            raise ValueError("give startDate and endDate, or period, not both")
+        if (self.start_date is None) != (self.end_date is None):
+            missing = "startDate" if self.start_date is None else "endDate"
+            raise ValueError(f"{missing} is required: startDate and endDate belong together")
+        if self.start_date and self.end_date:
+            between(self.start_date, self.end_date)
+        return self
+
+    def covers(self, now: dt.datetime) -> Period:
+        """The period it means at `now`."""
+        zone = ZoneInfo(self.timezone)
+        if self.start_date and self.end_date:
+            return between(self.start_date, self.end_date, zone)
+        return of_span(self.period or DEFAULT_SPAN, now, zone)
+
+
+class ReportGeneration(Executor[ReportConfig]):
+    """Makes a report from the rollups, keeps it, and tells about it when asked to."""
+
+    type: ClassVar[str] = "report_generation"
+    label: ClassVar[str] = "Report generation"
+    Config: ClassVar[Any] = ReportConfig
+    default_timeout_s: ClassVar[float] = 120.0
+
+    def effect(self, config: ReportConfig) -> Effect:
+        """Reading is repeatable; the notification carries a key of its run, so that it is sent once."""
+        return Effect.IDEMPOTENT if config.send_notification else Effect.READ
+
+    def preview(self, config: ReportConfig) -> Preview:
+        """What it will say about which time."""
+        title = KINDS[config.report_type].title
+        if config.period is None and config.start_date is not None:
+            when = str(config.covers(config.start_date))
+        else:
+            when = (config.period or DEFAULT_SPAN).value.replace("_", " ")
+        details = [("Report", title), ("Period", when), ("Time zone", config.timezone), ("Format", config.format)]
+        if config.task_types:
+            details.append(("Task types", ", ".join(config.task_types)))
+        if config.webhook_ids:
+            details.append(("Channels", ", ".join(map(str, config.webhook_ids))))
+        sends = " and sends a summary to the task's channel" if config.send_notification else ""
+        return Preview(f"Makes the report “{title}” for {when}{sends}", details)
+
+    def run(self, config: ReportConfig, ctx: Context) -> Outcome:
+        """Builds, keeps and announces the report."""
+        ctx.record_step(0, 2, "Count", "running")
+        made = report(
+            config.report_type,
+            config.covers(clock.now()),
+            task_types=config.task_types,
+            channels=config.webhook_ids,
+        )
+        ctx.record_step(0, 2, "Count", "success")
+        ctx.check()
+        output = {**made.as_json(), "format": config.format, "text": text.message(made)}
+        output |= self._keep(made, config, ctx)
+        ctx.record_step(1, 2, "Keep and tell", "success")
+        return Success(output, text.summary(made))
+
+    def _keep(self, made: Report, config: ReportConfig, ctx: Context) -> dict[str, Any]:
+        save = getattr(ctx, "save_artifact", None)
+        if save is None:
+            return {}
+        file = exports.export(made, config.format)
+        return {"artifact": save(file.name, file.content_type, file.data)}
