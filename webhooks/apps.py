@@ -1,9 +1,22 @@
+"""The webhooks app: channels, the inbox and the outbox."""
+
 from __future__ import annotations
 
 from django.apps import AppConfig
 
 
 class WebhooksConfig(AppConfig):
+    """Registers its executors with tasks and listens to what tasks tell."""
+
     name = "webhooks"
     default_auto_field = "django.db.models.BigAutoField"
     verbose_name = "Channels"
+
+    def ready(self) -> None:
+        """The same door that third-party plugins use."""
+        from tasks.executors import registry
+        from webhooks import receivers, worker  # noqa: F401  connects the receivers; hooks the loops into io workers
+        from webhooks.executors.telling import NotificationExecutor, ReminderExecutor
+
+        registry.register(NotificationExecutor)
+        registry.register(ReminderExecutor)

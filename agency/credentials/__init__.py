@@ -21,6 +21,7 @@ from agency.credentials.vault import (
     revoke,
     rotate,
     store,
+    unlogged,
 )
 from agency.redaction import is_reference, is_secret_name, note, redact, run_scope
 
@@ -43,5 +44,6 @@ __all__ = [
     "rotate",
     "run_scope",
     "store",
+    "unlogged",
     "vault",
 ]

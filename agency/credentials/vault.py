@@ -116,6 +116,18 @@ def resolve(ref: dict[str, Any], *, host: str, used_by: str) -> str:
     return secret
 
 
+def unlogged(credential: Credential) -> str:
+    """The secret of a channel's key, to make or check a signature here: it is sent to nobody, so no use is logged.
+
+    Raises CredentialError for a credential of another kind, and for one that was revoked.
+    """
+    if credential.kind != Credential.Kind.CHANNEL or credential.revoked_at is not None:
+        raise CredentialError(f"credential {credential.pk} is no live key of a channel")
+    secret = keyring.unseal(_sealed(credential), _place(credential.pk))
+    redaction.note(secret)
+    return secret
+
+
 def for_account(kind: str, account: str) -> Credential | None:
     """The live credential of an account, such as the token of a GoHighLevel location."""
     return Credential.objects.filter(kind=kind, account=account, revoked_at__isnull=True).order_by("-id").first()

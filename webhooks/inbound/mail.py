@@ -19,9 +19,9 @@ from typing import Any
 from lxml import html as lxml_html
 from lxml.etree import LxmlError
 
+from agency.strict_json import loads
 from webhooks.inbound.forms import Form, read_form
 from webhooks.inbound.incoming import Attachment, Incoming, Kind, RawMessage, Unusable
-from webhooks.inbound.strict_json import loads
 
 MAX_TEXT = 20_000
 _QUOTE_STARTS = (

@@ -11,10 +11,10 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from agency.strict_json import StrictJsonError, loads
 from webhooks.inbound.forms import Form, FormError, read_form
 from webhooks.inbound.incoming import Attachment, Incoming, Kind, RawMessage, Unusable
 from webhooks.inbound.mail import mailgun, postmark, sendgrid
-from webhooks.inbound.strict_json import StrictJsonError, loads
 
 Parser = Callable[[RawMessage], Incoming]
 

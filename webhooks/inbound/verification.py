@@ -26,8 +26,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
+from agency.strict_json import StrictJsonError, loads
 from webhooks.inbound.forms import FormError, read_form
-from webhooks.inbound.strict_json import StrictJsonError, loads
 
 logger = logging.getLogger(__name__)
 

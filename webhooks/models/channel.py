@@ -103,6 +103,7 @@ class Webhook(models.Model):
     owner_address = models.CharField(
         max_length=300, blank=True, default="", help_text="Who is meant by the recipient “owner”."
     )
+    is_default = models.BooleanField(default=False, editable=False, help_text="Used when a task names no channel.")
     quiet_start = models.TimeField(null=True, blank=True, help_text="Nothing goes out from here …")
     quiet_end = models.TimeField(null=True, blank=True, help_text="… to here, in the channel's zone; urgent tasks do.")
 
@@ -126,6 +127,11 @@ class Webhook(models.Model):
             models.CheckConstraint(
                 name="webhook_disabled_says_why",
                 condition=Q(disabled_at__isnull=True) | (Q(is_active=False) & ~Q(disabled_reason="")),
+            ),
+            models.UniqueConstraint(name="webhook_one_default", fields=["is_default"], condition=Q(is_default=True)),
+            # HighLevel signs for every account with one key: without an account anybody's events would be taken.
+            models.CheckConstraint(
+                name="webhook_ghl_key_needs_account", condition=~Q(verification="ghl") | ~Q(account="")
             ),
             models.CheckConstraint(
                 name="webhook_quiet_hours_whole",
@@ -204,6 +210,25 @@ class ChannelSender(models.Model):
 
     def __str__(self) -> str:
         return self.name or self.address
+
+
+class ChannelEvent(models.Model):
+    """The audit trail of channels and messages. The database refuses UPDATE and DELETE."""
+
+    webhook_id = models.BigIntegerField()
+    at = models.DateTimeField(db_default=Now())
+    action = models.CharField(max_length=40)
+    actor = models.CharField(max_length=200)
+    actor_user_id = models.BigIntegerField(null=True)
+    reason = models.CharField(max_length=500, blank=True, default="")
+    data = models.JSONField(default=dict)
+
+    class Meta:
+        db_table = "webhook_events"
+        indexes: ClassVar = [models.Index("webhook_id", "id", name="channel_event_by_channel")]
+
+    def __str__(self) -> str:
+        return f"{self.action} on channel {self.webhook_id}"
 
 
 models.CharField.register_lookup(Length)

@@ -18,6 +18,7 @@ class Conversation(models.Model):
     thread = models.CharField(max_length=300)
     address = models.CharField(max_length=300, help_text="Who talks to us.")
     name = models.CharField(max_length=200, blank=True, default="")
+    authentic = models.BooleanField(default=False, help_text="The provider vouches for the sender of the last message.")
     reply_to = models.JSONField(default=dict, blank=True, help_text="What a transport needs to answer here.")
     task = models.ForeignKey("tasks.AgencyTask", null=True, on_delete=models.SET_NULL, related_name="+", db_index=False)
     question_token = models.UUIDField(null=True, help_text="The question of a waiting task that was asked here.")

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agency.strict_json import StrictJsonError, loads
 from webhooks.inbound.incoming import Incoming, Kind, RawMessage, Unusable
 from webhooks.inbound.mail import text_of_html, without_quotes
 from webhooks.inbound.providers import PARSERS, accepts, parse
-from webhooks.inbound.strict_json import StrictJsonError, loads
 from webhooks.tests.signing import compact, form
 
 JSON = "application/json"

@@ -1,0 +1,165 @@
+"""What is told when tasks end or wait: rows of the outbox, written inside the transaction that ends the task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+from django.dispatch import receiver
+
+from tasks.lifecycle import task_finished, task_waiting
+from tasks.states import Status
+from webhooks.models import Conversation, Webhook
+from webhooks.outbound import outbox
+from webhooks.outbound.notes import Note, task_link
+
+TELLS_BY_ITSELF = frozenset({"notification", "reminder"})
+"""Types whose work is to tell: when it succeeds there is nothing more to say."""
+
+_COLUMNS = """
+SELECT t.id, t.task_uuid, t.title, t.task_type, t.status, t.result_summary, t.last_error, t.review_notes, t.result,
+  t.run_generation, t.epoch, t.waiting_for, t.waiting_token, t.review_reasons, t.approved_digest, t.config_digest,
+  t.source_webhook_id, t.source_message_id, m.conversation_id, m.external_id, t.completed_at, t.urgency, t.version
+FROM agency_tasks t LEFT JOIN inbound_messages m ON m.id = t.source_message_id
+WHERE t.id = %(id)s AND t.source_webhook_id IS NOT NULL
+"""
+_FINISHED = (
+    _COLUMNS
+    + """
+  AND ((t.status = 'completed' AND t.notify_on_complete AND NOT t.task_type = ANY(%(silent)s))
+    OR (t.status = 'failed' AND t.notify_on_failure)
+    OR (t.status = 'cancelled' AND t.review = 'rejected' AND t.notify_on_failure))
+"""
+)
+_SUBJECTS = {
+    Status.COMPLETED: ("task.completed", "Done"),
+    Status.FAILED: ("task.failed", "Failed"),
+    Status.CANCELLED: ("task.rejected", "Rejected"),
+}
+
+
+@dataclass(frozen=True)
+class Told:
+    """A task with the channel and the talk it came from."""
+
+    row: dict[str, Any]
+    channel: Webhook
+    conversation: Conversation | None
+
+
+@receiver(task_finished, dispatch_uid="webhooks.finished")
+def on_finished(*, task_id: int, status: str, **_: Any) -> None:
+    """Tell the channel a task came from how it ended."""
+    told = _load(_FINISHED, task_id)
+    if told is None:
+        return
+    row = told.row
+    event_type, word = _SUBJECTS[Status(status)]
+    key = f"task:{row['id']}:{status}:{row['run_generation']}:{row['epoch']}"
+    outbox.post(_draft(told, event_type, key, _finished_note(row, word)))
+
+
+@receiver(task_waiting, dispatch_uid="webhooks.waiting")
+def on_waiting(*, task_id: int, kind: str, **_: Any) -> None:
+    """Ask in the talk what a task asks; tell the owner what waits for review."""
+    told = _load(_COLUMNS, task_id)
+    if told is not None:
+        _ask(told) if kind == "input" else _ask_for_review(told)
+
+
+def _load(statement: str, task_id: int) -> Told | None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, {"id": task_id, "silent": sorted(TELLS_BY_ITSELF)})
+        values = cursor.fetchone()
+        if values is None:
+            return None
+        row = dict(zip([column.name for column in cursor.description], values, strict=True))
+    channel = Webhook.objects.filter(pk=row["source_webhook_id"], sends_outbound=True).first()
+    if channel is None:
+        return None
+    conversation = Conversation.objects.filter(pk=row["conversation_id"]).first() if row["conversation_id"] else None
+    return Told(row, channel, conversation)
+
+
+def _draft(told: Told, event_type: str, key: str, note: Note, **more: Any) -> outbox.Draft:
+    row = told.row
+    return outbox.Draft(
+        channel=told.channel,
+        event_type=event_type,
+        dedupe_key=key,
+        note=note,
+        data=_data(row),
+        conversation=told.conversation,
+        task_id=row["id"],
+        in_reply_to_id=row["source_message_id"] if told.conversation else None,
+        pressing=row["urgency"] >= 2,
+        **more,
+    )
+
+
+def _data(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "taskId": row["id"],
+        "taskUuid": str(row["task_uuid"]),
+        "title": row["title"],
+        "taskType": row["task_type"],
+        "status": row["status"],
+        "resultSummary": row["result_summary"],
+        "result": row["result"],
+        "error": row["last_error"] if row["status"] == Status.FAILED else "",
+        "completedAt": row["completed_at"].isoformat() if row["completed_at"] else None,
+        "sourceMessageId": row["external_id"],
+    }
+
+
+def _finished_note(row: dict[str, Any], word: str) -> Note:
+    detail = {
+        Status.COMPLETED: row["result_summary"],
+        Status.FAILED: row["last_error"],
+        Status.CANCELLED: row["review_notes"],
+    }[Status(row["status"])]
+    lead = f"{word}: #{row['id']} {row['title']}."
+    if detail:
+        lead += f" {detail.strip()}"
+    return Note(f"{word}: {row['title']}", lead, link=task_link(row["id"]))
+
+
+def _ask(told: Told) -> None:
+    row = told.row
+    asked = row["waiting_for"] or {}
+    options = [str(option.get("label") or option.get("value")) for option in asked.get("options") or []]
+    hint = "Reply with " + _either(options) + "." if options else "Reply with the answer."
+    note = Note(
+        f"A question about {row['title']}",
+        f"#{row['id']} {row['title']} needs an answer: {asked.get('question', '')}",
+        link=task_link(row["id"]),
+        hint=hint,
+    )
+    if told.conversation is not None:
+        Conversation.objects.filter(pk=told.conversation.pk).update(
+            task_id=row["id"], question_token=row["waiting_token"], pending=None, pending_until=None
+        )
+    outbox.post(_draft(told, "task.waiting_input", f"task:{row['id']}:asks:{row['waiting_token']}", note))
+
+
+def _either(options: list[str]) -> str:
+    numbered = [f"{number} ({option})" for number, option in enumerate(options, 1)]
+    return numbered[0] if len(numbered) == 1 else ", ".join(numbered[:-1]) + " or " + numbered[-1]
+
+
+def _ask_for_review(told: Told) -> None:
+    """To the channel's owner; the person who wrote hears it in the reply to their message."""
+    row, owner = told.row, told.channel.owner_address
+    if not owner or (told.conversation is not None and told.conversation.address == owner):
+        return
+    reasons = "; ".join(map(str, row["review_reasons"] or []))
+    note = Note(
+        f"Please review: {row['title']}",
+        f"#{row['id']} {row['title']} waits for your review.",
+        details=[("Why", reasons)],
+        link=task_link(row["id"]),
+        hint=f"Reply APPROVE {row['id']} or REJECT {row['id']} and a reason.",
+    )
+    key = f"task:{row['id']}:review:{row['run_generation']}:{row['version']}"
+    outbox.post(_draft(told, "review.requested", key, note, recipient=owner))
