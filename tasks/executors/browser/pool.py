@@ -18,7 +18,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from tasks.executors.browser import processes
+from tasks.executors.browser import browserbase, processes
 from tasks.executors.browser.errors import SessionBroken, TooBusy
 from tasks.executors.browser.launch import LocalBrowser, start_browser
 from tasks.executors.browser.proxy import shared_proxy
@@ -176,8 +176,8 @@ def shared_pool() -> Pool:
 
 
 def reap_orphans() -> int:
-    """Ends browsers on this machine whose worker is dead. Cheap; run at worker start and on every beat."""
-    return processes.reap(Path(settings.BROWSER_STATE_DIR))
+    """Ends browsers, here and at Browserbase, whose worker is dead. Cheap; run at worker start and on every beat."""
+    return processes.reap(Path(settings.BROWSER_STATE_DIR)) + browserbase.reap()
 
 
 def _forget() -> None:

@@ -73,7 +73,7 @@ class Group:
             if stream is not None:
                 stream.close()
         self.process.wait(timeout=10)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        remove_folder(self.folder)
 
 
 def make_folder(base: Path, account: Account | None) -> Path:
@@ -113,6 +113,11 @@ def write_record(folder: Path, pid: int) -> None:
     part = folder / f"{RECORD}.part"
     part.write_text(json.dumps(asdict(record)))
     part.replace(folder / RECORD)
+
+
+def remove_folder(folder: Path) -> None:
+    """Removes a browser's folder, whatever is left of it."""
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def read_record(folder: Path) -> Record | None:
@@ -159,7 +164,7 @@ def _end_orphan(folder: Path, record: Record) -> int:
     guard_lives = is_running(record.pid, record.started)
     strays = [p for p in members(record.pid) if guard_lives or _belongs(p, folder)]
     _kill(strays)
-    shutil.rmtree(folder, ignore_errors=True)
+    remove_folder(folder)
     if strays:
         logger.warning("ended a browser left by worker %s (%s processes)", record.owner_pid, len(strays))
     return 1 if strays else 0
@@ -179,7 +184,7 @@ def _remove_if_old(folder: Path, age_s: float) -> None:
     except OSError:
         return
     if age > age_s:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_folder(folder)
 
 
 def _kill(processes: list[psutil.Process]) -> None:

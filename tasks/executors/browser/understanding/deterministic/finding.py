@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from typing import Any
 
 from selenium.common.exceptions import NoSuchElementException, NoSuchFrameException
@@ -21,6 +22,8 @@ from tasks.executors.browser.understanding.deterministic.scoring import Scored
 
 #: Looking on is pointless once the page has not changed for so long.
 STILL_S = 2.5
+#: Below this a remembered element is another one.
+SAME_ELEMENT = 0.86
 _MOST_FRAMES = 12
 _DEEPEST_FRAME = 3
 
@@ -185,3 +188,39 @@ def _visible_frames(driver: WebDriver) -> list[int]:
     except DRIVER_ERRORS:
         return []
     return [n for n, box in enumerate(boxes) if box["width"] > 20 and box["height"] > 20]
+
+
+def find_again(driver: WebDriver, known: dict[str, Any], kind: str) -> Choice | None:
+    """The element with this fingerprint, if exactly one on the page is it: same role, nearly the same name, same place."""
+    seen = look(driver, kind, [])
+    alike = [(likeness_to(known, item), item) for item in seen.items]
+    alike = sorted((pair for pair in alike if pair[0] >= SAME_ELEMENT), key=lambda pair: -pair[0])
+    if not alike or (len(alike) > 1 and alike[0][0] - alike[1][0] < 0.03):
+        return None
+    score, item = alike[0]
+    return Choice(
+        element=element_of(driver, item),
+        frame=tuple(item["frame"]),
+        score=score,
+        engine="memory",
+        described=describe(item),
+        fingerprint=fingerprint(item),
+        why="found as last time",
+    )
+
+
+def likeness_to(known: dict[str, Any], item: dict[str, Any]) -> float:
+    """How surely a candidate is the element of a fingerprint, 0 when role or name differ."""
+    now = fingerprint(item)
+    if now["role"] != known.get("role") or now["type"] != known.get("type") or item["disabled"]:
+        return 0.0
+    named, row = _alike(known.get("name"), now["name"]), _alike(known.get("row"), now["row"])
+    # The row tells a button from its twins: the one beside another record is another button.
+    if named < 0.9 or row < 0.5:
+        return 0.0
+    shared = sum(now[key] == known.get(key) for key in ("placeholder", "hints", "marks", "groups", "row", "href", "frame"))
+    return named * (0.86 + 0.02 * shared)
+
+
+def _alike(one: str | None, other: str) -> float:
+    return SequenceMatcher(None, one or "", other).ratio() if one or other else 1.0

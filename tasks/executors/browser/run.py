@@ -1,0 +1,119 @@
+"""The state of one attempt at a browser task, shared by its steps."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from selenium.webdriver.remote.webdriver import WebDriver
+from selenium.webdriver.remote.webelement import WebElement
+
+from tasks.executors.base import Context
+from tasks.executors.browser import locating
+from tasks.executors.browser.driver import ask
+from tasks.executors.browser.errors import StepTimedOut
+from tasks.executors.browser.sessions import BrowserSession
+from tasks.executors.browser.step_config import Step, Targeted
+from tasks.executors.browser.understanding.base import Choice, Kind
+from tasks.executors.browser.understanding.service import Understanding
+
+logger = logging.getLogger(__name__)
+
+Store = Callable[[str, str, bytes], dict[str, Any]]
+
+
+@dataclass
+class Answer:
+    """What a person said to the question of one step: free text, or the candidate they chose."""
+
+    kind: str
+    text: str
+    fingerprint: dict[str, Any] | None = None
+
+
+@dataclass
+class Run:
+    """One attempt: its session, its understanding, and what the steps have found so far."""
+
+    session: BrowserSession
+    ctx: Context
+    understanding: Understanding
+    store: Store
+    answers: dict[int, Answer] = field(default_factory=dict)
+    extractions: list[dict[str, Any]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    artifacts: list[dict[str, Any]] = field(default_factory=list)
+    costs: list[dict[str, Any]] = field(default_factory=list)
+    #: Frame selectors entered by a frame step; they hold until another one.
+    frames: list[str] = field(default_factory=list)
+    #: A secret was typed: what follows acts in somebody's name.
+    signed_in: bool = False
+    #: Name of the effect the ledger holds as intended while a step runs.
+    open_effect: str = ""
+    done_effects: list[str] = field(default_factory=list)
+    windows_before: list[str] = field(default_factory=list)
+    index: int = 0
+    ends: float = 0.0
+
+    @property
+    def driver(self) -> WebDriver:
+        return self.session.driver
+
+    def begin(self, index: int, step: Step) -> None:
+        """Starts a step's clock."""
+        self.index = index
+        self.ends = time.monotonic() + min(step.timeout_s, self.ctx.remaining_s())
+
+    def left(self) -> float:
+        """Seconds the step still has."""
+        return max(0.0, self.ends - time.monotonic())
+
+    def pause(self, seconds: float) -> None:
+        """Waits between two looks. Raises Stopped."""
+        self.ctx.sleep(seconds)
+
+    def warn(self, text: str) -> None:
+        """Something a reader of the result should know."""
+        self.warnings.append(f"step {self.index + 1}: {text}")
+
+    def enter_frames(self, step: Step) -> None:
+        """Switches to the frames the step works in. Raises ElementNotFound."""
+        ask(self.driver.switch_to.default_content)
+        for selector in step.frames or self.frames:
+            frame = locating.wait_for(self.driver, selector, self.left(), self.pause)
+            ask(self.driver.switch_to.frame, frame)
+
+    def target(self, step: Targeted, kind: Kind, value: str = "") -> tuple[WebElement, dict[str, Any]]:
+        """The element a step aims at, and what the record says of it. Raises ElementNotFound, Unsure."""
+        answer = self.answers.get(self.index)
+        if answer and answer.fingerprint:
+            return self._chosen(self.understanding.again(self.driver, answer.fingerprint, kind))
+        if step.selector and not (step.heal and step.instruction):
+            return locating.wait_for(self.driver, step.selector, self._wait_s(), self.pause), {"element": step.selector}
+        if step.selector:
+            found = ask(locating.first_visible, self.driver, step.selector)
+            if found is not None:
+                return found, {"element": step.selector}
+            self.warn(f"{step.selector} is gone; the element was looked for by its instruction")
+        return self._chosen(
+            self.understanding.find(self.driver, step.instruction or "", kind, self.left(), self.pause, value, self.index)
+        )
+
+    def _chosen(self, choice: Choice) -> tuple[WebElement, dict[str, Any]]:
+        if choice.costs:
+            self.costs.append(choice.costs)
+        return choice.element, choice.record()
+
+    def _wait_s(self) -> float:
+        if self.left() <= 0:
+            raise StepTimedOut("the step's time was over before it began")
+        return self.left()
+
+    def keep(self, name: str, content_type: str, data: bytes) -> dict[str, Any]:
+        """Stores an artifact and notes it."""
+        stored = self.store(name, content_type, data)
+        self.artifacts.append(stored)
+        return stored

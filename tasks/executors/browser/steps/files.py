@@ -1,0 +1,162 @@
+"""Steps that move files: upload into a field, download into artifacts. Files live in the task's own folder only."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import logging
+import re
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+from django.conf import settings
+
+from tasks.executors.browser import effects, locating
+from tasks.executors.browser.devtools import DevTools, DevToolsError
+from tasks.executors.browser.driver import DRIVER_ERRORS, ask
+from tasks.executors.browser.errors import SessionBroken, StepFailed, StepTimedOut
+from tasks.executors.browser.navigation import check_address
+from tasks.executors.browser.run import Run
+from tasks.executors.browser.step_config import Download, Upload
+from tasks.executors.browser.steps.registry import performs
+
+logger = logging.getLogger(__name__)
+
+_UNSAFE = re.compile(r"[^\w.\- ()]+")
+MOST_UPLOAD = 10 << 20
+
+
+@performs("upload")
+def upload(run: Run, step: Upload) -> dict[str, Any]:
+    """Gives a file to a file field."""
+    if run.session.folder is None:
+        raise StepFailed("files can be given to a local browser only", heals=False)
+    data = _upload_data(run, step)
+    if len(data) > MOST_UPLOAD:
+        raise StepFailed(f"the file has more than {MOST_UPLOAD >> 20} MB", heals=False)
+    element, told = run.target(step, "upload")
+    path = Path(mkdtemp(dir=run.session.folder / "uploads")) / safe_name(step.file_name)
+    path.write_bytes(data)
+    path.parent.chmod(0o755)
+    path.chmod(0o644)
+    ask(element.send_keys, str(path))
+    return told | {"file": path.name, "bytes": len(data)}
+
+
+@performs("download")
+def download(run: Run, step: Download) -> dict[str, Any]:
+    """Allows one download for the length of the step, waits for it, and keeps it."""
+    devtools, lease = run.session.devtools, run.session.lease
+    if devtools is None or lease is None:
+        raise StepFailed("files can be downloaded with a local browser only", heals=False)
+    folder = lease.downloads
+    _allow(devtools, lease.context, folder)
+    try:
+        _start(run, step)
+        guid, name = _finished(run, devtools, folder)
+    finally:
+        _deny(devtools, lease.context)
+    file = folder / guid
+    try:
+        kept = run.keep(safe_name(step.file_name or name), "application/octet-stream", file.read_bytes())
+    finally:
+        file.unlink(missing_ok=True)
+    return {"download": kept}
+
+
+def safe_name(name: str) -> str:
+    """A file name without folders, controls or leading dots."""
+    last = name.replace("\\", "/").rpartition("/")[2]
+    return _UNSAFE.sub("_", last).lstrip(". ")[:120] or "file"
+
+
+def _upload_data(run: Run, step: Upload) -> bytes:
+    if step.text is not None:
+        return step.text.encode()
+    if step.base64 is not None:
+        try:
+            return base64.b64decode(step.base64, validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise StepFailed("base64 is not valid", heals=False) from error
+    from tasks import artifacts
+
+    return artifacts.read_for(step.artifact or 0, run.ctx.task)
+
+
+def _start(run: Run, step: Download) -> None:
+    if step.url:
+        check_address(step.url)
+        try:
+            run.driver.get(step.url)
+        except DRIVER_ERRORS:
+            # A navigation that turns into a download is aborted: that is how it should be.
+            return
+        return
+    if step.selector:
+        element = locating.wait_for(run.driver, step.selector, run.left(), run.pause)
+    else:
+        element = run.understanding.find(
+            run.driver, step.instruction or "", "click", run.left(), run.pause, "", run.index
+        ).element
+    effects.watch(run)
+    ask(element.click)
+
+
+def _finished(run: Run, devtools: DevTools, folder: Path) -> tuple[str, str]:
+    """Waits for the download's events. Raises StepTimedOut, StepFailed when it is too large or was cancelled."""
+    most = settings.BROWSER_DOWNLOAD_MB << 20
+    guid, name = "", "file"
+    while True:
+        for event in _events(devtools):
+            params = event.get("params", {})
+            if event["method"] == "Browser.downloadWillBegin" and not guid:
+                guid, name = str(params["guid"]), str(params.get("suggestedFilename", "file"))
+            elif event["method"] == "Browser.downloadProgress" and params.get("guid") == guid:
+                if params.get("receivedBytes", 0) > most or params.get("totalBytes", 0) > most:
+                    _cancel(devtools, guid, folder)
+                    raise StepFailed(f"the file has more than {settings.BROWSER_DOWNLOAD_MB} MB", heals=False)
+                if params["state"] == "completed":
+                    return guid, name
+                if params["state"] == "canceled":
+                    raise StepFailed("the download was cancelled")
+        if run.left() <= 0:
+            _cancel(devtools, guid, folder)
+            raise StepTimedOut("no file came" if not guid else "the file did not come in time")
+        run.pause(0.1)
+
+
+def _events(devtools: DevTools) -> list[dict[str, Any]]:
+    try:
+        devtools.poll()
+    except DevToolsError as error:
+        raise SessionBroken("the browser no longer answers") from error
+    found = [event for event in devtools.events if event["method"].startswith("Browser.download")]
+    devtools.events.clear()
+    return found
+
+
+def _allow(devtools: DevTools, context: str, folder: Path) -> None:
+    _behave(devtools, context, {"behavior": "allowAndName", "downloadPath": str(folder), "eventsEnabled": True})
+    devtools.events.clear()
+
+
+def _deny(devtools: DevTools, context: str) -> None:
+    _behave(devtools, context, {"behavior": "deny", "eventsEnabled": False})
+
+
+def _behave(devtools: DevTools, context: str, params: dict[str, Any]) -> None:
+    try:
+        devtools.call("Browser.setDownloadBehavior", {"browserContextId": context, **params})
+    except DevToolsError as error:
+        raise SessionBroken("the browser no longer answers") from error
+
+
+def _cancel(devtools: DevTools, guid: str, folder: Path) -> None:
+    if not guid:
+        return
+    try:
+        devtools.call("Browser.cancelDownload", {"guid": guid})
+    except DevToolsError as error:
+        logger.info("a download was not cancelled: %s", error)
+    (folder / guid).unlink(missing_ok=True)

@@ -1,0 +1,152 @@
+"""Extraction: the wish, every source that could serve it, one scored choice, typed and held to the schema."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from selenium.webdriver.remote.webdriver import WebDriver
+
+from tasks.executors.browser.driver import run_script
+from tasks.executors.browser.understanding.base import Extraction, ExtractRequest
+from tasks.executors.browser.understanding.deterministic import facts, grids, records, structured, values
+from tasks.executors.browser.understanding.deterministic.answers import Answer, entity_fit, scope_fit, type_row
+from tasks.executors.browser.understanding.deterministic.schemas import shaped
+from tasks.executors.browser.understanding.deterministic.wishes import Wish, parse
+
+#: Below this nothing is claimed.
+LEAST = 0.3
+MOST_TEXT = 200_000
+
+
+def extract(driver: WebDriver, request: ExtractRequest) -> Extraction:
+    """What the current frame's page holds of what is asked for."""
+    model = run_script(driver, ("dom", "model"), request.selector)
+    if model is None:
+        return Extraction(source="none", confidence=0.0, notes=[f"{request.selector} is not on the page"])
+    return extract_from(model, request)
+
+
+def extract_from(model: dict[str, Any], request: ExtractRequest) -> Extraction:
+    """The same from a page's model: pure."""
+    wish = parse(request.instruction, request.schema)
+    found = _found(model, wish)
+    found.truncated = found.truncated or bool(model["truncated"])
+    limit = request.limit or wish.limit
+    if limit and found.items is not None and len(found.items) > limit:
+        found.items = found.items[:limit]
+    return shaped(found, request.schema) if request.schema else found
+
+
+def _found(model: dict[str, Any], wish: Wish) -> Extraction:
+    if wish.whole:
+        return _whole(model, wish)
+    if wish.text_only:
+        return _text(model)
+    best, score = _best(model, wish)
+    plain = _list(model, wish) if not wish.fields or len(wish.fields) == 1 else None
+    if plain is not None and plain.confidence > score:
+        return plain
+    if len(wish.fields) == 1 and score < 0.6 and (block := _named_block(model, wish)):
+        return block
+    if best is None or score < LEAST:
+        return Extraction(source="none", confidence=score, fields=[one.key for one in wish.fields])
+    return _extraction(best, score, wish)
+
+
+def _best(model: dict[str, Any], wish: Wish) -> tuple[Answer | None, float]:
+    offered = [
+        *structured.answers(model, wish), *grids.answers(model, wish), *records.answers(model, wish), *facts.answers(model, wish),
+    ]  # fmt: skip
+    offered = [answer for answer in offered if answer.rows]
+    ranked = sorted(offered, key=lambda answer: -answer.score(wish))
+    if not ranked:
+        return None, 0.0
+    best = ranked[0]
+    if not best.many and wish.fields:
+        _complete(best, ranked[1:], wish)
+    return best, best.score(wish)
+
+
+def _complete(best: Answer, others: list[Answer], wish: Wish) -> None:
+    """A single thing's missing fields may come from the next best single source: the price from JSON-LD, the height from a list."""
+    for one in wish.fields:
+        for other in others:
+            if one.key not in best.rows[0] and not other.many and one.key in other.rows[0]:
+                best.rows[0][one.key] = other.rows[0][one.key]
+                best.fits[one.key] = other.fits.get(one.key, 0.5)
+                best.notes.append(f"{one.key} from {other.source}")
+
+
+def _extraction(best: Answer, score: float, wish: Wish) -> Extraction:
+    typed = [type_row(row, wish.fields or best.fields) for row in best.rows]
+    wished = [one.key for one in wish.fields]
+    fields = wished or list(dict.fromkeys(key for row in typed for key in row))
+    missing = [key for key in wished if not any(key in row for row in typed)]
+    single = wish.many is False or (wish.many is None and len(typed) == 1 and not best.many)
+    extraction = Extraction(best.source, score, fields=fields, missing=missing, notes=best.notes)
+    if single:
+        extraction.item = typed[0]
+        if len(typed) > 1:
+            extraction.notes = [*best.notes, f"the first of {len(typed)} that are alike"]
+    else:
+        extraction.items = typed
+    return extraction
+
+
+def _text(model: dict[str, Any]) -> Extraction:
+    main, whole = model["main"]["text"], model["text"]
+    text = main if len(main) > 140 or len(main) > 0.3 * len(whole) else whole
+    return Extraction("main text", 0.9 if text is main and text else 0.6, text=text[:MOST_TEXT], truncated=len(text) > MOST_TEXT)
+
+
+def _whole(model: dict[str, Any], wish: Wish) -> Extraction:
+    """All links, headings, images, e-mail addresses or phone numbers as such."""
+    if wish.whole == "links":
+        items: list[dict[str, Any]] = [{"text": one["text"], "url": one["url"]} for one in model["links"]]
+    elif wish.whole == "headings":
+        items = [dict(one) for one in model["headings"]]
+    elif wish.whole == "images":
+        items = [dict(one) for one in model["images"]]
+    else:
+        find = values.emails if wish.whole == "emails" else values.phones
+        linked = "\n".join(one["url"].removeprefix("mailto:") for one in model["links"] if one["url"].startswith("mailto:"))
+        items = [{wish.whole[:-1]: each} for each in find(f"{model['text']}\n{linked}")]
+    return Extraction(wish.whole, 0.9 if items else 0.0, items=items, fields=list(items[0]) if items else [])
+
+
+def _named_block(model: dict[str, Any], wish: Wish) -> Extraction | None:
+    """ "the opening hours" is a table (or a list of keys and values) of that name, whole."""
+    name = " ".join([wish.entity, *(token.stem for token in wish.fields[0].own)]).strip()
+    whole = Wish(scope=name)
+    offered = [*grids.answers(model, whole), *facts.answers(model, whole)]
+    named = [answer for answer in offered if answer.rows and answer.prior >= 1.0 and answer.fits.get("", 0) >= 0.8]
+    if not named:
+        return None
+    return _extraction(named[0], 0.75, Wish(many=named[0].many))
+
+
+def _list(model: dict[str, Any], wish: Wish) -> Extraction | None:
+    """A plain list: "the ingredients" under their heading, one text an item."""
+    key = wish.fields[0].key if wish.fields else ""
+    name = " ".join([wish.entity, *(token.stem for one in wish.fields for token in one.own)]).strip()
+    asked = Wish(entity=wish.entity or key, scope=name)
+    best, most = None, 0.0
+    for one in model["lists"]:
+        called = (one["heading"], " ".join(one["words"]))
+        named = scope_fit(asked, *called) if name else 0.0
+        named = named if named >= 0.9 or not wish.many else max(named, 0.9 * entity_fit(asked, *called))
+        scoped = scope_fit(wish, one["heading"], " ".join(one["words"])) if wish.scope else 0.0
+        score = 0.78 * max(named, scoped) * (0.6 if one["place"] in ("nav", "footer", "header") else 1.0)
+        if score > most:
+            best, most = one, score
+    if best is None or (wish.fields and wish.many is not True and most < 0.7):
+        return None
+    name = key or _item_name(wish)
+    items = [{name: text} for text in best["items"] if text]
+    return Extraction("list", most, items=items, fields=[name])
+
+
+def _item_name(wish: Wish) -> str:
+    from tasks.executors.browser.understanding.deterministic.wishes import key_of
+
+    return key_of(wish.entity.split()[-1]) if wish.entity else "item"

@@ -1,0 +1,111 @@
+"""Single facts: keys and values, and what every page has (title, heading, author, date, main text)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from tasks.executors.browser.understanding.deterministic import values
+from tasks.executors.browser.understanding.deterministic.answers import Answer, Raw, name_fit, scope_fit
+from tasks.executors.browser.understanding.deterministic.columns import Column, kind_fit
+from tasks.executors.browser.understanding.deterministic.records import columns_of
+from tasks.executors.browser.understanding.deterministic.wishes import Wish, WishedField, key_of
+from tasks.executors.browser.understanding.deterministic.words import tokens
+
+
+def answers(model: dict[str, Any], wish: Wish) -> Iterator[Answer]:
+    """The page's keys and values, and the page itself; and both together, for a wish that mixes them."""
+    pairs = _pairs_answer(model, wish)
+    page = _page_answer(model, wish)
+    yield from (answer for answer in (pairs, page) if answer)
+    if pairs and page and pairs.rows and page.rows:
+        fits = {**page.fits, **{key: fit for key, fit in pairs.fits.items() if fit > page.fits.get(key, 0)}}
+        row = {key: (pairs if pairs.fits.get(key, 0) >= page.fits.get(key, 0) else page).rows[0].get(key, "") for key in fits}
+        yield Answer("key-value and page", [{k: v for k, v in row.items() if v}], fits, 0.97)
+
+
+def _pairs_answer(model: dict[str, Any], wish: Wish) -> Answer | None:
+    pairs = [pair for pair in model["pairs"] if scope_fit(wish, pair["group"]) >= 0.6] or (
+        [] if wish.scope else model["pairs"]
+    )
+    if not pairs:
+        return None
+    if not wish.fields:
+        fit = max((scope_fit(wish, pair["group"]) for pair in pairs), default=0.0) if wish.scope else _heading_fit(wish, pairs)
+        if fit >= 0.6 and not wish.scope:
+            pairs = [pair for pair in pairs if _heading_fit(wish, [pair]) >= 0.6]
+        row = {key_of(pair["key"], as_written=True): pair["value"] for pair in reversed(pairs)}
+        return Answer("key-value", [dict(reversed(row.items()))], {"": 0.85 if fit >= 0.6 else 0.35}, 1.0)
+    row, fits = {}, {}
+    for one in wish.fields:
+        fit, text = max(((_pair_fit(one, pair), pair["value"]) for pair in pairs), default=(0.0, ""))
+        if fit >= 0.5:
+            row[one.key], fits[one.key] = text, fit
+    return Answer("key-value", [row] if row else [], fits, 1.0)
+
+
+def _heading_fit(wish: Wish, pairs: list[dict[str, str]]) -> float:
+    """Whether keys and values stand under a heading that names what is asked for, or its last word ("details")."""
+    wanted = [wish.entity, wish.entity.split()[-1]] if wish.entity else []
+    groups = {pair["group"] for pair in pairs if pair["group"]}
+    return max((scope_fit(Wish(scope=name), group) for name in wanted for group in groups), default=0.0)
+
+
+def _pair_fit(one: WishedField, pair: dict[str, str]) -> float:
+    named = name_fit(one.words, one.own, tokens(pair["key"]))
+    if named < 0.5 or one.kind not in ("money", "date", "email", "phone", "rating"):
+        return named
+    return named * (0.6 + 0.4 * kind_fit(one, Column.of("", [pair["value"]])))
+
+
+def _page_answer(model: dict[str, Any], wish: Wish) -> Answer | None:
+    row: Raw = {}
+    fits: dict[str, float] = {}
+    for one in wish.fields:
+        fit, text = _page_fact(model, one, wish)
+        if text:
+            row[one.key], fits[one.key] = text, fit
+    return Answer("page", [row] if row else [], fits, 1.0) if wish.fields else None
+
+
+def _page_fact(model: dict[str, Any], one: WishedField, wish: Wish) -> tuple[float, str]:
+    main = model["main"]
+    heading = next((h["text"] for h in model["headings"] if h["level"] == 1), "")
+    simple = len([token for token in one.own if not token.stop]) <= 2
+    if one.known == "name" and simple:
+        return (0.85, heading or model["title"]) if wish.entity else (0.85, model["title"] if _means_window(wish) else heading or model["title"])
+    if one.kind == "body" and simple:
+        return (0.85, main["text"]) if main["text"] else (0.5, model["text"])
+    if one.known == "author":
+        return 0.8, main["byline"].removeprefix("By ").removeprefix("by ").split(",")[0].split("\n")[0].strip()
+    if one.kind == "date" and simple:
+        return 0.75, next((text for text in main["dates"] if values.looks_dated(text)), "")
+    if one.kind == "email":
+        return 0.75, values.email(model["text"]) or ""
+    if one.kind == "phone":
+        return 0.7, values.phone(model["text"]) or ""
+    if one.kind == "image":
+        return 0.55, next((image["url"] for image in model["images"]), "")
+    if one.known == "description":
+        return 0.7, model["meta"].get("description", "") or main["text"].split("\n")[0][:500]
+    if one.known == "url":
+        return 0.6, model["canonical"] or model["url"]
+    return _marked_fact(model, one)
+
+
+def _means_window(wish: Wish) -> bool:
+    """ "page title" beside other things of the page: its heading says more than the window's caption, when there is one."""
+    return False
+
+
+def _marked_fact(model: dict[str, Any], one: WishedField) -> tuple[float, str]:
+    """A price (and the like) that stands once on the page, outside any list."""
+    if one.kind != "money":
+        return 0.0, ""
+    for group in model["groups"]:
+        for column in columns_of(group["records"]):
+            if len(group["records"]) <= 3 and column.shares["money"] > 0.9 and name_fit(one.words, one.own, tokens(" ".join(column.words))):
+                return 0.6, column.texts[0]
+    lines = [line.strip() for line in model["text"].split("\n") if len(line) < 40]
+    priced = [line for line in lines if values.money(line) is not None]
+    return (0.6 if len(set(priced)) == 1 else 0.5, priced[0]) if priced else (0.0, "")
