@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from django.conf import settings
@@ -53,7 +53,7 @@ def process_pending_tasks() -> Tick:
         lifecycle.expire_waiting(batch)
     queued = lifecycle.queue_due(batch) if due["ready"] or due["deferred"] else []
     if due["stale"]:
-        for queue in lifecycle.ring_stale(settings.REDISPATCH_SECONDS, batch):
+        for queue in lifecycle.ring_stale(settings.REDISPATCH_SECONDS):
             doorbell.ring(queue)
     failed = _fail_unknown_types(queued)
     return Tick(processed=len(queued), success=len(queued) - failed, failed=failed)
@@ -73,19 +73,31 @@ def _fail_unknown_types(queued: list[int]) -> int:
 
 
 def reap() -> int:
-    """Ends attempts whose lease ran out, each by what may have happened. Answers how many."""
+    """Ends attempts whose lease ran out, each by what may have happened. Answers how many.
+
+    One that cannot be ended is reported and left out; it does not hide the others.
+    """
+    lifecycle.queue_late_evidence(REAP_BATCH)
     done = 0
+    failed: list[int] = []
     while True:
         with transaction.atomic():
-            rows = lifecycle.expired(REAP_BATCH)
+            rows = lifecycle.expired(REAP_BATCH, failed)
             for row in rows:
-                done += _rescue(row)
+                try:
+                    with transaction.atomic():
+                        done += _rescue(row)
+                except Exception:
+                    logger.exception("[TaskExecution] Task %s could not be rescued", row["id"])
+                    failed.append(row["id"])
         if len(rows) < REAP_BATCH:
             return done
 
 
 def _rescue(row: dict[str, Any]) -> int:
     end, crashes = _verdict(row)
+    if row["cancelled"] and end.to_status == Status.PENDING:
+        end = replace(end, to_status=Status.CANCELLED, reason="Cancelled; its worker was lost")
     queue = "quarantine" if row["crash_count"] + crashes >= SUSPECT_CRASHES else row["queue"]
     logger.warning("[TaskExecution] Task %s: attempt of %s lost, now %s", row["id"], row["lease_owner"], end.to_status)
     return int(lifecycle.rescue(row, end, crashes=crashes, queue=queue))
@@ -101,9 +113,7 @@ def _verdict(row: dict[str, Any]) -> tuple[End, int]:
         return end_of(outcome, account, 0), 0
     if open_once and not row["can_look_up"] and row["on_unknown_outcome"] != "retry":
         return end_of(Lost("The worker died after the work may have been sent."), account, 0), 0
-    if row["cancelled"]:
-        return End(Status.CANCELLED, Attempt.LOST, reason="Cancelled; its worker died", error="worker lost"), 1
-    if row["queue"] == "quarantine" and row["crash_count"] + 1 >= POISON_CRASHES:
+    if row["queue"] == "quarantine" and not row["cancelled"] and row["crash_count"] + 1 >= POISON_CRASHES:
         error = f"poison: this task ended its worker {row['crash_count'] + 1} times, the last time alone"
         return End(Status.FAILED, Attempt.LOST, reason=error, error=error, error_code="poison"), 1
     error = "The worker was lost"

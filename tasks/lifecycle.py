@@ -8,13 +8,15 @@ changed means that somebody was faster, and the caller decides whether that is a
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import psycopg
 from django.conf import settings
 from django.db import connection, transaction
 from django.dispatch import Signal
+from psycopg.rows import dict_row
 
 from tasks import sql
 from tasks.actors import SYSTEM, Actor
@@ -27,7 +29,7 @@ from tasks.states import (
     Status,
 )
 
-#: Sent inside the transaction that ends a task: task_id, status. Receivers write rows, never talk to the network.
+#: Sent inside the transaction that ends a task: task_id, status, and channel_id where it is known. Receivers write rows, never talk to the network.
 task_finished = Signal()
 #: Sent inside the transaction in which a task begins to wait for a person: task_id, kind ("input" or "review").
 task_waiting = Signal()
@@ -49,6 +51,13 @@ def _rows(statement: str, params: Row) -> list[Row]:
             if isinstance(row[name], str):  # Django leaves jsonb of raw cursors as text
                 row[name] = json.loads(row[name])
     return rows
+
+
+def _hot(statement: str, params: Row) -> list[Row]:
+    """A statement of the hot path, prepared by the server: planning these takes longer than running them."""
+    connection.ensure_connection()
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection, row_factory=dict_row) as cursor:
+        return cursor.execute(statement, params, prepare=True).fetchall()
 
 
 def _execute(statement: str, params: Row) -> int:
@@ -84,17 +93,23 @@ def _move(
     return [row["id"] for row in _rows(statement, values | params)]
 
 
-def _ended(ids: Sequence[int], status: Status) -> None:
-    """What follows from the end of tasks, inside the same transaction: dependents go on or are cancelled, receivers hear."""
+def _ended(
+    ids: Sequence[int], status: Status, channels: Mapping[int, int | None] | None = None, *, tell: bool = True
+) -> None:
+    """What follows from the end of tasks, inside the same transaction: dependents go on or are cancelled, receivers hear.
+
+    `channels` names each task's channel where the caller knows it, so that receivers need not look.
+    """
     if not ids:
         return
-    freed = _rows(sql.MEET_DEPENDENCIES, {"ids": list(ids), "completed": status == Status.COMPLETED})
+    freed = _hot(sql.MEET_DEPENDENCIES, {"ids": list(ids), "completed": status == Status.COMPLETED})
     if status != Status.COMPLETED:
         _ended([row["id"] for row in _rows(sql.CANCEL_DEPENDENTS, {"ids": list(ids)})], Status.CANCELLED)
     if freed:
         queue_ready([row["id"] for row in freed], SYSTEM, "All it waited for is done")
-    for task_id in ids:
-        task_finished.send(sender=None, task_id=task_id, status=status)
+    for task_id in ids if tell else ():
+        known = {} if channels is None else {"channel_id": channels[task_id]}
+        task_finished.send(sender=None, task_id=task_id, status=status, **known)
 
 
 # --- waiting and queueing -----------------------------------------------------------------------------------------
@@ -252,7 +267,6 @@ def answer_happened(task_id: int, token: Any, actor: Actor, *, output: Any = Non
             ", result = coalesce(%(output)s::jsonb, result), result_summary = %(note)s, waiting_until = NULL,"
             " waiting_for = NULL"
         )
-        where = " AND (%(token)s::uuid IS NULL OR waiting_token = %(token)s::uuid)"
         done = _move(
             [task_id],
             [Status.WAITING_INPUT],
@@ -260,7 +274,7 @@ def answer_happened(task_id: int, token: Any, actor: Actor, *, output: Any = Non
             actor,
             note or "It happened",
             also=also,
-            where=where,
+            where=_SAME_QUESTION,
             token=token,
             output=dumps(output),
             note=note,
@@ -344,7 +358,16 @@ def claim(queue: str, owner: str, slots: int, types: Sequence[str]) -> list[Row]
         "types": list(types),
         "lease_s": settings.LEASE_SECONDS,
     }
-    return _rows(sql.CLAIM, params)
+    rows = _hot(sql.CLAIM, params)
+    for row in rows:
+        for name in ("execution_config", "metadata", "answer"):
+            row[name] = None if row[name] is None else json.loads(row[name])
+    return rows
+
+
+def held_by(owner: str) -> list[tuple[int, int]]:
+    """(task id, epoch) of everything a worker holds."""
+    return [(row["id"], row["epoch"]) for row in _rows(sql.HELD_BY, {"owner": owner})]
 
 
 def heartbeat(owner: str, held: Sequence[tuple[int, int]]) -> dict[int, bool]:
@@ -355,26 +378,47 @@ def heartbeat(owner: str, held: Sequence[tuple[int, int]]) -> dict[int, bool]:
         "epochs": [epoch for _, epoch in held],
         "lease_s": settings.LEASE_SECONDS,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(sql.HEARTBEAT, params)
-        return dict(cursor.fetchall())
+    return {row["id"]: row["cancelled"] for row in _hot(sql.HEARTBEAT, params)}
 
 
 def finish(lease: Lease, end: End) -> bool:
-    """Ends an attempt: execution, task, audit, dependents and follow-up messages in one transaction.
+    """Ends one attempt. False: it was fenced off (epoch or owner differ) and nothing changed."""
+    return bool(finish_many([(lease, end)]))
 
-    False: the attempt was fenced off (epoch or owner differ) and nothing changed.
+
+def finish_many(ends: Sequence[tuple[Lease, End]], *, tell: bool = True) -> set[tuple[int, int]]:
+    """Ends attempts: executions, tasks, audit, dependents and follow-up messages in one transaction.
+
+    Answers the (task id, epoch) pairs that were ended; a pair that is missing was fenced off and nothing of it changed.
+    `tell=False` leaves out the receivers of `task_finished` and `task_waiting`.
     """
-    params: Row = {
+    params = {
+        "ends": json.dumps([_end_row(lease, end) for lease, end in ends]),
+        "answer_within_s": settings.ANSWER_WITHIN_SECONDS,
+    }
+    with transaction.atomic():
+        rows = _hot(sql.FINISH, params)
+        for status in TERMINAL:
+            ended = [row for row in rows if row["status"] == status]
+            _ended(
+                [row["id"] for row in ended], status, {row["id"]: row["source_webhook_id"] for row in ended}, tell=tell
+            )
+        for row in rows:
+            if tell and row["status"] == Status.WAITING_INPUT:
+                task_waiting.send(sender=None, task_id=row["id"], kind="input")
+    return {(row["id"], row["epoch"]) for row in rows}
+
+
+def _end_row(lease: Lease, end: End) -> Row:
+    return {
         "id": lease.task_id,
         "epoch": lease.epoch,
         "owner": lease.owner,
         "to_status": end.to_status,
-        "final": end.to_status in TERMINAL,
         "attempt": end.attempt,
         "reason": end.reason,
         "actor": end.actor,
-        "output": dumps(end.output),
+        "output": end.output,
         "keep_result": end.to_status == Status.COMPLETED or (end.to_status == Status.FAILED and end.output is not None),
         "summary": end.summary,
         "error": end.error,
@@ -383,32 +427,24 @@ def finish(lease: Lease, end: End) -> bool:
         "errors": end.errors,
         "handbacks": end.handbacks,
         "wait_s": end.wait_s,
-        "waiting_for": dumps(end.waiting_for),
-        "answer_within_s": settings.ANSWER_WITHIN_SECONDS,
+        "waiting_for": end.waiting_for,
         "duration_ms": end.duration_ms,
         "sanitised": end.sanitised,
     }
-    with transaction.atomic():
-        if not _rows(sql.FINISH, params):
-            return False
-        if end.to_status in TERMINAL:
-            _ended([lease.task_id], end.to_status)
-        elif end.to_status == Status.WAITING_INPUT:
-            task_waiting.send(sender=None, task_id=lease.task_id, kind="input")
-    return True
 
 
 def back_to_review(lease: Lease, end: End) -> bool:
     """in_progress → pending with the review asked for again: what was claimed is not what was approved."""
+    statement = (
+        "UPDATE agency_tasks SET review = 'required', requires_human_review = true, approved_digest = '',"
+        " human_reviewed_by_id = NULL, human_reviewed_at = NULL, config_digest = %(digest)s"
+        " WHERE id = %(id)s AND status = 'pending'"
+    )
     with transaction.atomic():
         if not finish(lease, end):
             return False
-        _execute(
-            "UPDATE agency_tasks SET review = 'required', requires_human_review = true, approved_digest = '',"
-            " human_reviewed_by_id = NULL, human_reviewed_at = NULL, config_digest = %(digest)s WHERE id = %(id)s",
-            {"id": lease.task_id, "digest": end.summary},
-        )
-        task_waiting.send(sender=None, task_id=lease.task_id, kind="review")
+        if _execute(statement, {"id": lease.task_id, "digest": end.summary}):
+            task_waiting.send(sender=None, task_id=lease.task_id, kind="review")
     return True
 
 
@@ -420,20 +456,28 @@ def record_late(lease: Lease, output: Any) -> None:
 def settle_late(lease: Lease, output: Any, summary: str) -> bool:
     """waiting_input → completed when the task only waits to learn whether this very attempt took effect."""
     asked = _rows(
-        "SELECT 1 FROM agency_tasks WHERE id = %(id)s AND epoch = %(epoch)s AND status = 'waiting_input'"
+        "SELECT waiting_token FROM agency_tasks WHERE id = %(id)s AND epoch = %(epoch)s AND status = 'waiting_input'"
         " AND waiting_for->>'kind' = 'outcome_unknown'",
         {"id": lease.task_id, "epoch": lease.epoch},
     )
     note = summary or "A late result says that it happened"
-    return bool(asked) and bool(answer_happened(lease.task_id, None, Actor("late result"), output=output, note=note))
+    late = Actor("late result")
+    return bool(asked) and bool(
+        answer_happened(lease.task_id, asked[0]["waiting_token"], late, output=output, note=note)
+    )
+
+
+def queue_late_evidence(limit: int) -> list[int]:
+    """waiting_input → queued for tasks whose ledger learned, after they began to ask, that the work took effect."""
+    return _queued(sql.LATE_EVIDENCE, {"limit": limit})
 
 
 # --- rescue -------------------------------------------------------------------------------------------------------
 
 
-def expired(limit: int) -> list[Row]:
+def expired(limit: int, skip: Sequence[int] = ()) -> list[Row]:
     """Attempts whose lease ran out, locked for this transaction; SKIP LOCKED keeps rescuers apart."""
-    return _rows(sql.EXPIRED, {"limit": limit})
+    return _rows(sql.EXPIRED, {"limit": limit, "skip": list(skip)})
 
 
 def rescue(row: Row, end: End, *, crashes: int, queue: str) -> bool:
@@ -464,11 +508,11 @@ def rescue(row: Row, end: End, *, crashes: int, queue: str) -> bool:
     return True
 
 
-def ring_stale(age_s: float, limit: int) -> set[str]:
-    """The queues with due tasks that nobody claimed since the last ring."""
-    return {row["queue"] for row in _rows(sql.STALE_QUEUES, {"age_s": age_s, "limit": limit})}
+def ring_stale(age_s: float) -> set[str]:
+    """The queues whose first task nobody claimed since the last ring."""
+    return {row["queue"] for row in _rows(sql.STALE_QUEUES, {"age_s": age_s, "queues": list(settings.SLOTS)})}
 
 
 def what_is_due(age_s: float) -> Row:
     """Which parts of a tick have anything to do, in one statement: an idle system asks one question a second."""
-    return _rows(sql.WHAT_IS_DUE, {"age_s": age_s})[0]
+    return _hot(sql.WHAT_IS_DUE, {"age_s": age_s, "queues": list(settings.SLOTS)})[0]

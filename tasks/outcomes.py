@@ -73,6 +73,11 @@ def cancelled(duration_ms: int) -> End:
     return End(Status.CANCELLED, Attempt.CANCELLED, reason="Cancelled while running", duration_ms=duration_ms)
 
 
+def handed_back(reason: str) -> End:
+    """A claim that never began: free, and due at once."""
+    return _hand_back(reason, 0.0, 0)
+
+
 def _success(outcome: Success, duration_ms: int) -> End:
     output, changed = clean(outcome.output)
     return End(

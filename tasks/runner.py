@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 import uuid
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -17,7 +17,7 @@ from django.db import Error as DatabaseError
 from django.db import connection
 
 from agency import db
-from tasks import lifecycle, outcomes, sql
+from tasks import doorbell, lifecycle, outcomes, sql
 from tasks.attempt import RunningAttempt
 from tasks.executors import registry
 from tasks.executors.base import (
@@ -27,14 +27,13 @@ from tasks.executors.base import (
     LeaseLost,
     Lost,
     Outcome,
-    Success,
     TaskSnapshot,
 )
-from tasks.lifecycle import End, Lease
+from tasks.lifecycle import Lease
 from tasks.outcomes import Account
-from tasks.outputs import clean
 from tasks.perform import NotWhatWasApproved, outcome_of, overtime_outcome
-from tasks.states import Attempt, Status
+from tasks.recorder import Ended, Held, Recorder, keep_late, refused
+from tasks.slots import Slots
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +41,12 @@ logger = logging.getLogger(__name__)
 OVERTIME_GRACE_S = 2.0
 #: A worker with more than this share of its slots stuck ends itself; its supervisor starts a fresh one.
 STUCK_SHARE = 0.1
+#: A busy worker gathers freed slots for this long before it claims again, in seconds.
+GATHER_S = 0.005
+#: A worker that fills all its slots wakes another one at most this often, in seconds.
+PASS_ON_S = 0.5
+#: What a stopping worker hands back must be written within this time, in seconds.
+HAND_BACK_S = 3.0
 
 
 def snapshot_of(row: dict[str, Any]) -> TaskSnapshot:
@@ -80,17 +85,6 @@ def account_of(row: dict[str, Any]) -> Account:
     )
 
 
-class Held:
-    """One claimed task in one slot."""
-
-    def __init__(self, row: dict[str, Any], owner: str) -> None:
-        self.row = row
-        self.lease = Lease(row["id"], row["epoch"], owner)
-        self.attempt = RunningAttempt(snapshot_of(row), self.lease, row["timeout_s"])
-        self.recording = threading.Lock()
-        self.recorded = False
-
-
 class Runner:
     """The worker of one queue in one process. `ring` wakes it; `drain` ends it without losing an attempt."""
 
@@ -99,12 +93,18 @@ class Runner:
         self.slots = slots
         self.boot = uuid.uuid4()
         self.name = f"{socket.gethostname()}:{os.getpid()}:{self.boot.hex[:8]}"
-        self._held: dict[int, Held] = {}  # by execution: a task may be claimed again before its last attempt left
+        # By execution: a task may be claimed again before its last attempt left.
+        self._held: dict[int, Held] = {}
+        self._abandoned: set[int] = set()
+        self._busy = 0
         self._lock = threading.Lock()
         self._bell = threading.Event()
         self._stopping = threading.Event()
-        self._stuck = 0
-        self._pool = ThreadPoolExecutor(slots, thread_name_prefix=f"{queue}-slot")
+        self._more_waits = False
+        self._passed_on = 0.0
+        self._recover = False
+        self._pool = Slots(slots, f"{queue}-slot")
+        self._recorder = Recorder(queue, self._written)
         self._threads = [
             threading.Thread(target=self._claim_loop, name=f"{queue}-claim", daemon=True),
             threading.Thread(target=self._heart_loop, name=f"{queue}-heart", daemon=True),
@@ -114,6 +114,7 @@ class Runner:
     def start(self) -> None:
         """Begins to claim."""
         logger.info("worker %s takes up to %s tasks of queue %s", self.name, self.slots, self.queue)
+        self._recorder.start()
         for thread in self._threads:
             thread.start()
 
@@ -122,23 +123,38 @@ class Runner:
         self._bell.set()
 
     def drain(self, grace_s: float) -> None:
-        """Stops claiming, lets running attempts finish for `grace_s` seconds, then hands the rest back."""
+        """Stops claiming, lets running attempts finish for `grace_s` seconds, then hands the rest back.
+
+        Returns when all is written down, or HAND_BACK_S later: what the database did not learn by then, the rescue finds.
+        """
         if self._stopping.is_set():
             return
         self._stopping.set()
         self._bell.set()
-        ends = time.monotonic() + grace_s
+        self._await_empty(grace_s)
+        for held in self._all_held():
+            self._hand_back(held)
+        self._await_empty(HAND_BACK_S)
+        try:
+            self._run_sql(sql.WORKER_GONE, {"name": self.name})
+        except DatabaseError as error:
+            logger.warning("worker %s leaves without saying so: %s", self.name, type(error).__name__)
+        finally:
+            db.release()
+
+    def _await_empty(self, seconds: float) -> None:
+        ends = time.monotonic() + seconds
         while self._held and time.monotonic() < ends:
             time.sleep(0.05)
-        for held in list(self._held.values()):
-            self._hand_back(held)
-        self._pool.shutdown(wait=False, cancel_futures=True)
-        self._run_sql(sql.WORKER_GONE, {"name": self.name})
+
+    def _all_held(self) -> list[Held]:
+        with self._lock:
+            return list(self._held.values())
 
     @property
     def busy(self) -> int:
         """Slots in use, stuck ones included."""
-        return len(self._held) + self._stuck
+        return self._busy
 
     # -- claiming
     def _claim_loop(self) -> None:
@@ -146,27 +162,60 @@ class Runner:
             self._bell.wait(settings.POLL_SECONDS)
             self._bell.clear()
             try:
+                if self._recover:
+                    self._take_back()
                 self._claim_all()
             except DatabaseError as error:
                 logger.warning("worker %s cannot claim: %s", self.name, type(error).__name__)
-                self._stopping.wait(1.0)
-                self._bell.set()
+                self._recover = True
+                self._pause_claiming()
+            except Exception:
+                logger.exception("worker %s cannot claim", self.name)
+                self._pause_claiming()
             finally:
                 db.release()
 
+    def _pause_claiming(self) -> None:
+        self._stopping.wait(1.0)
+        self._bell.set()
+
     def _claim_all(self) -> None:
+        """Fills the free slots. Freed ones are gathered for a moment, so that a busy worker claims many at a time."""
         while not self._stopping.is_set():
-            free = self.slots - self.busy
+            free = min(self.slots - self._busy, 2 * self.slots - len(self._held))
             if free <= 0:
                 return
             rows = lifecycle.claim(self.queue, self.name, free, list(registry.known()))
+            self._more_waits = len(rows) == free
             for row in rows:
-                held = Held(row, self.name)
-                with self._lock:
-                    self._held[row["execution_id"]] = held
-                self._pool.submit(self._run, held)
-            if len(rows) < free:
+                self._take(row)
+            if not self._more_waits:
                 return
+            self._pass_on()
+            self._stopping.wait(GATHER_S)
+
+    def _take(self, row: dict[str, Any]) -> None:
+        lease = Lease(row["id"], row["epoch"], self.name)
+        held = Held(row, lease, RunningAttempt(snapshot_of(row), lease, row["timeout_s"]))
+        with self._lock:
+            self._held[row["execution_id"]] = held
+            self._busy += 1
+        self._pool.submit(partial(self._run, held))
+
+    def _pass_on(self) -> None:
+        """More may wait than this worker can take: wakes another one, now and then."""
+        if time.monotonic() - self._passed_on > PASS_ON_S:
+            self._passed_on = time.monotonic()
+            doorbell.ring(self.queue)
+
+    def _take_back(self) -> None:
+        """A claim whose answer was lost with the connection: what it took goes back unharmed."""
+        with self._lock:
+            mine = {held.key for held in self._held.values()}
+        lost = [key for key in lifecycle.held_by(self.name) if key not in mine]
+        end = outcomes.handed_back("The claim's answer was lost")
+        lifecycle.finish_many([(Lease(*key, self.name), end) for key in lost])
+        self._recover = False
 
     # -- one attempt
     def _run(self, held: Held) -> None:
@@ -175,81 +224,54 @@ class Runner:
             _log_start(row)
             self._end(held, outcome_of(row, attempt))
         except Cancelled:
-            self._record(held, outcomes.cancelled(attempt.duration_ms), None)
+            self._put(Ended(held, outcomes.cancelled(attempt.duration_ms)))
         except LeaseLost:
             logger.warning("[TaskExecution] Task %s: lease lost, attempt %s dropped", row["id"], row["attempt_count"])
+            self._drop(held)
         except NotWhatWasApproved as changed:
             self._refuse(held, str(changed))
         except Exception:
             logger.exception("[TaskExecution] Task %s: the end of the attempt could not be recorded", row["id"])
+            self._drop(held)
         finally:
-            self._forget(held)
             db.release()
-            self._bell.set()
+            self._slot_freed(held)
 
     def _end(self, held: Held, outcome: Outcome) -> None:
-        self._record(held, outcomes.end_of(outcome, account_of(held.row), held.attempt.duration_ms), outcome)
+        end = outcomes.end_of(outcome, account_of(held.row), held.attempt.duration_ms)
+        self._put(Ended(held, end, outcome))
 
-    def _forget(self, held: Held) -> None:
+    def _put(self, ended: Ended) -> None:
+        """The first end of an attempt is written; a later one is kept as evidence."""
+        if ended.held.take_end():
+            self._recorder.put(ended)
+        else:
+            keep_late(ended.held, ended.outcome)
+
+    def _drop(self, held: Held) -> None:
+        """Nobody here writes the end: whoever took the lease does."""
+        if held.take_end():
+            self._written(held)
+
+    def _written(self, held: Held) -> None:
         with self._lock:
-            if self._held.pop(held.row["execution_id"], None) is None and held.recorded:
-                self._stuck = max(0, self._stuck - 1)
+            self._held.pop(held.row["execution_id"], None)
 
-    def _record(self, held: Held, end: End, outcome: Outcome | None) -> None:
-        """Writes the end of an attempt, again and again while the database is away; a fenced end is kept as late output."""
-        with held.recording:
-            if held.recorded:
-                self._late(held, outcome)
-                return
-            fenced = not self._finish(held, end)
-            held.recorded = True
-        success = "true" if end.attempt == Attempt.SUCCESS else "false"
-        logger.info(
-            "[TaskExecution] Task %s execution completed in %sms. Success: %s", held.row["id"], end.duration_ms, success
-        )
-        if fenced:
-            self._late(held, outcome)
-
-    def _finish(self, held: Held, end: End) -> bool:
-        tried = False
-        while True:
-            try:
-                return lifecycle.finish(held.lease, end) or (tried and self._was_recorded(held, end))
-            except DatabaseError as error:
-                if not tried:
-                    logger.warning("[TaskExecution] Task %s: end not recorded yet: %s", held.row["id"], error)
-                tried = True
-                db.release()
-                if held.attempt.stop_reason is LeaseLost or not _is_outage(error):
-                    raise
-                time.sleep(0.5)
-
-    def _was_recorded(self, held: Held, end: End) -> bool:
-        """After a commit whose answer was lost: does our own execution row already say so?"""
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT 1 FROM task_executions WHERE id = %s AND epoch = %s AND status = %s",
-                [held.row["execution_id"], held.lease.epoch, end.attempt],
-            )
-            return cursor.fetchone() is not None
-
-    def _late(self, held: Held, outcome: Outcome | None) -> None:
-        """A result after the lease was lost: kept on its own execution; if the task only waits to learn whether it
-        happened, a success answers that."""
-        if outcome is None:
-            return
-        kept, _ = clean({"outcome": type(outcome).__name__, "output": getattr(outcome, "output", None)})
-        lifecycle.record_late(held.lease, kept)
-        logger.warning("[TaskExecution] Task %s: late result of epoch %s refused", held.row["id"], held.lease.epoch)
-        if isinstance(outcome, Success):
-            lifecycle.settle_late(held.lease, kept["output"], outcome.summary)
+    def _slot_freed(self, held: Held) -> None:
+        with self._lock:
+            self._busy -= 1
+            self._abandoned.discard(held.row["execution_id"])
+        if self._more_waits:
+            self._bell.set()
 
     def _refuse(self, held: Held, digest_now: str) -> None:
-        reason = "The content changed after it was approved; it needs a new review"
-        end = End(Status.PENDING, Attempt.HANDED_BACK, reason=reason, summary=digest_now)
-        logger.warning("[TaskExecution] Task %s: %s", held.row["id"], reason)
-        with held.recording:
-            held.recorded = lifecycle.back_to_review(held.lease, end) or True
+        end = refused(digest_now)
+        logger.warning("[TaskExecution] Task %s: %s", held.row["id"], end.reason)
+        if held.take_end():
+            try:
+                lifecycle.back_to_review(held.lease, end)
+            finally:
+                self._written(held)
 
     def _hand_back(self, held: Held) -> None:
         """At the end of the grace: work that may have been sent is unknown, the rest goes back unharmed."""
@@ -257,7 +279,15 @@ class Runner:
         outcome = overtime_outcome(held.row, "The worker was stopped.")
         if not isinstance(outcome, Lost):
             outcome = HandBack("The worker was stopped", 0.0)
-        self._end(held, outcome)
+        self._end_from_outside(held, outcome)
+
+    def _end_from_outside(self, held: Held, outcome: Outcome) -> bool:
+        """False: the attempt ended by itself meanwhile."""
+        end = outcomes.end_of(outcome, account_of(held.row), held.attempt.duration_ms)
+        first = held.take_end()
+        if first:
+            self._recorder.put(Ended(held, end))
+        return first
 
     # -- proving life
     def _heart_loop(self) -> None:
@@ -266,11 +296,11 @@ class Runner:
                 self._beat()
             except DatabaseError as error:
                 logger.warning("worker %s: heartbeat failed: %s", self.name, type(error).__name__)
+            except Exception:
+                logger.exception("worker %s: heartbeat failed", self.name)
             finally:
                 db.release()
             self._wait_for_next_beat()
-            if not self.busy and self._stopping.is_set():
-                return
 
     def _wait_for_next_beat(self) -> None:
         ends = time.monotonic() + settings.HEARTBEAT_SECONDS
@@ -279,58 +309,48 @@ class Runner:
             self._end_overtime()
 
     def _beat(self) -> None:
-        with self._lock:
-            held = list(self._held.values())
+        held = self._all_held()
         if held:
-            alive = lifecycle.heartbeat(self.name, [(h.lease.task_id, h.lease.epoch) for h in held])
+            alive = lifecycle.heartbeat(self.name, [h.key for h in held])
             for item in held:
                 self._learn(item, alive)
         params = {"name": self.name, "kind": self.queue, "slots": self.slots, "busy": self.busy, "boot": self.boot}
         self._run_sql(sql.WORKER_SEEN, params)
 
-    def _learn(self, held: Held, alive: dict[int, bool]) -> None:
+    @staticmethod
+    def _learn(held: Held, alive: dict[int, bool]) -> None:
         if held.lease.task_id not in alive:
-            if not held.attempt.overtime and not held.recorded:
+            if not held.attempt.overtime and not held.ended:
                 held.attempt.stop(LeaseLost)
         elif alive[held.lease.task_id]:
             held.attempt.stop(Cancelled)
 
     def _end_overtime(self) -> None:
         """Ends attempts whose thread does not: the slot counts as stuck until the thread comes back."""
-        for held in list(self._held.values()):
+        for held in self._all_held():
             late_by = time.monotonic() - held.attempt.ends
             if late_by > 0:
                 held.attempt.stop(DeadlinePassed)
-            if late_by > OVERTIME_GRACE_S and held.recording.acquire(blocking=False):
-                held.recording.release()
+            if late_by > OVERTIME_GRACE_S and not held.ended:
                 self._abandon(held)
 
     def _abandon(self, held: Held) -> None:
         try:
-            self._end(held, overtime_outcome(held.row))
-        except DatabaseError as error:
-            logger.warning("[TaskExecution] Task %s: overtime not recorded: %s", held.row["id"], error)
-            return
+            abandoned = self._end_from_outside(held, overtime_outcome(held.row))
         finally:
             db.release()
+        if not abandoned:
+            return
         with self._lock:
-            if self._held.pop(held.row["execution_id"], None) is not None:
-                self._stuck += 1
-        if self._stuck > self.slots * STUCK_SHARE:
-            logger.error("worker %s: %s of %s slots are stuck, restarting", self.name, self._stuck, self.slots)
+            self._abandoned.add(held.row["execution_id"])
+        if len(self._abandoned) > self.slots * STUCK_SHARE:
+            logger.error("worker %s: %s of %s slots are stuck", self.name, len(self._abandoned), self.slots)
             os.kill(os.getpid(), signal.SIGTERM)
 
     @staticmethod
     def _run_sql(statement: str, params: dict[str, Any]) -> None:
         with connection.cursor() as cursor:
             cursor.execute(statement, params)
-
-
-def _is_outage(error: DatabaseError) -> bool:
-    """The connection or the server, not the statement."""
-    from django.db import InterfaceError, OperationalError
-
-    return isinstance(error, (OperationalError, InterfaceError))
 
 
 def _log_start(row: dict[str, Any]) -> None:

@@ -46,36 +46,51 @@ UPDATE agency_tasks t SET lease_expires_at = clock_timestamp() + make_interval(s
 FROM unnest(%(ids)s::bigint[], %(epochs)s::bigint[]) AS m(id, epoch)
 WHERE t.id = m.id AND t.epoch = m.epoch AND t.status = 'in_progress' AND t.lease_owner = %(owner)s
   AND t.deadline_at > clock_timestamp()
-RETURNING t.id, t.cancel_requested_at IS NOT NULL
+RETURNING t.id, t.cancel_requested_at IS NOT NULL AS cancelled
 """
 
-#: One shape for every way an attempt can end. No row back: the attempt was fenced off.
+#: One shape for every way attempts can end, for many at once: the ends of all slots share a statement and a commit.
+#: A task without a row in the answer was fenced off. A person's wish to cancel wins over a retry or a question, but not
+#: over an outcome that somebody must clear up.
 FINISH = """
-WITH t AS (
-  UPDATE agency_tasks SET status = %(to_status)s, status_reason = %(reason)s, status_actor = %(actor)s,
-    lease_owner = NULL, lease_expires_at = NULL, deadline_at = NULL,
-    completed_at = CASE WHEN %(final)s THEN clock_timestamp() END,
-    cancel_requested_at = CASE WHEN %(final)s THEN NULL ELSE cancel_requested_at END,
-    result = CASE WHEN %(keep_result)s THEN %(output)s::jsonb ELSE result END,
-    result_summary = CASE WHEN %(keep_result)s THEN %(summary)s ELSE result_summary END,
-    last_error = CASE WHEN %(error)s <> '' THEN %(error)s ELSE last_error END,
-    error_count = error_count + %(errors)s, handback_count = handback_count + %(handbacks)s,
-    run_at = CASE WHEN %(wait_s)s::float8 IS NULL THEN run_at
-                  ELSE clock_timestamp() + make_interval(secs => %(wait_s)s) END,
-    deferred_until = CASE WHEN %(to_status)s = 'deferred'
-                          THEN clock_timestamp() + make_interval(secs => %(wait_s)s) ELSE deferred_until END,
-    waiting_for = CASE WHEN %(to_status)s = 'waiting_input' THEN %(waiting_for)s::jsonb END,
-    waiting_token = CASE WHEN %(to_status)s = 'waiting_input' THEN gen_random_uuid() END,
-    waiting_until = CASE WHEN %(to_status)s = 'waiting_input'
+WITH given AS MATERIALIZED (
+  SELECT * FROM jsonb_to_recordset(%(ends)s::jsonb) AS g(id bigint, epoch bigint, owner text, to_status text, attempt text,
+    reason text, actor text, output jsonb, keep_result boolean, summary text, error text, error_code text, trace text,
+    errors int, handbacks int, wait_s float8, waiting_for jsonb, duration_ms int, sanitised boolean)),
+due AS MATERIALIZED (
+  SELECT g.*, CASE
+      WHEN a.cancel_requested_at IS NULL THEN g.to_status
+      WHEN g.to_status IN ('pending', 'deferred') THEN 'cancelled'
+      WHEN g.to_status = 'waiting_input' AND g.waiting_for->>'kind' IS DISTINCT FROM 'outcome_unknown' THEN 'cancelled'
+      ELSE g.to_status END AS target
+  FROM given g JOIN agency_tasks a ON a.id = g.id
+  WHERE a.epoch = g.epoch AND a.status = 'in_progress' AND a.lease_owner = g.owner
+  ORDER BY a.id FOR NO KEY UPDATE OF a),
+t AS (
+  UPDATE agency_tasks a SET status = d.target, status_actor = d.actor,
+    status_reason = CASE WHEN d.target = d.to_status THEN d.reason ELSE 'Cancelled while running' END,
+    lease_owner = NULL, lease_expires_at = NULL, deadline_at = NULL, cancel_requested_at = NULL,
+    completed_at = CASE WHEN d.target IN ('completed', 'failed', 'cancelled') THEN clock_timestamp() END,
+    result = CASE WHEN d.keep_result THEN d.output ELSE a.result END,
+    result_summary = CASE WHEN d.keep_result THEN d.summary ELSE a.result_summary END,
+    last_error = CASE WHEN d.error <> '' THEN d.error ELSE a.last_error END,
+    error_count = least(a.error_count + d.errors, a.max_retries + 1), handback_count = a.handback_count + d.handbacks,
+    run_at = CASE WHEN d.wait_s IS NULL THEN a.run_at ELSE clock_timestamp() + make_interval(secs => d.wait_s) END,
+    deferred_until = CASE WHEN d.target = 'deferred'
+                          THEN clock_timestamp() + make_interval(secs => d.wait_s) ELSE a.deferred_until END,
+    waiting_for = CASE WHEN d.target = 'waiting_input' THEN d.waiting_for END,
+    waiting_token = CASE WHEN d.target = 'waiting_input' THEN gen_random_uuid() END,
+    waiting_until = CASE WHEN d.target = 'waiting_input'
                          THEN clock_timestamp() + make_interval(secs => %(answer_within_s)s) END
-  WHERE id = %(id)s AND epoch = %(epoch)s AND status = 'in_progress' AND lease_owner = %(owner)s
-  RETURNING id, epoch),
+  FROM due d WHERE a.id = d.id AND a.epoch = d.epoch AND a.status = 'in_progress'
+  RETURNING a.id, a.epoch, a.status, a.source_webhook_id),
 e AS (
-  UPDATE task_executions x SET status = %(attempt)s, completed_at = clock_timestamp(), updated_at = clock_timestamp(),
-    duration_ms = %(duration_ms)s, output = %(output)s::jsonb, error = %(error)s, error_code = %(error_code)s,
-    error_trace = %(trace)s, sanitised = %(sanitised)s
-  FROM t WHERE x.task_id = t.id AND x.epoch = t.epoch AND x.completed_at IS NULL RETURNING x.id)
-SELECT t.id FROM t JOIN e ON true
+  UPDATE task_executions x SET status = d.attempt, completed_at = clock_timestamp(), updated_at = clock_timestamp(),
+    duration_ms = d.duration_ms, output = d.output, error = d.error, error_code = d.error_code,
+    error_trace = d.trace, sanitised = d.sanitised
+  FROM t JOIN due d ON d.id = t.id
+  WHERE x.task_id = t.id AND x.epoch = t.epoch AND x.completed_at IS NULL RETURNING x.task_id)
+SELECT t.id, t.epoch, t.status, t.source_webhook_id FROM t JOIN e ON e.task_id = t.id
 """
 
 #: Those who waited for a task that just ended. A separate statement: its snapshot must be younger than the end.
@@ -111,7 +126,7 @@ WITH live AS (
     AND deadline_at > clock_timestamp() AND cancel_requested_at IS NULL FOR SHARE),
 new AS (
   INSERT INTO task_effects (task_id, run_generation, step_key, epoch, idempotency_key, request_hash, state)
-  SELECT id, %(generation)s, %(step)s, %(epoch)s, %(key)s, %(hash)s, 'intended' FROM live
+  SELECT id, %(generation)s, %(step)s::varchar, %(epoch)s, %(key)s::uuid, %(hash)s::varchar, 'intended' FROM live
   ON CONFLICT (task_id, run_generation, step_key) DO UPDATE SET
     epoch = EXCLUDED.epoch, updated_at = clock_timestamp(),
     state = CASE WHEN task_effects.state = 'rejected' THEN 'intended' ELSE task_effects.state END
@@ -119,9 +134,11 @@ new AS (
 SELECT (SELECT count(*) FROM live), state, response, inserted FROM (SELECT 1) one LEFT JOIN new ON true
 """
 
+#: That something happened is evidence whoever brings it; a refusal or a doubt counts only from who asked last.
 SETTLE = """
 UPDATE task_effects SET state = %(state)s, response = %(response)s::jsonb, updated_at = clock_timestamp()
 WHERE task_id = %(id)s AND run_generation = %(generation)s AND step_key = %(step)s AND state <> 'confirmed'
+  AND (%(state)s = 'confirmed' OR epoch = %(epoch)s)
 """
 
 EXPIRED = """
@@ -131,6 +148,7 @@ SELECT t.id, t.epoch, t.lease_owner, t.queue, t.crash_count, t.effect, t.can_loo
   EXISTS (SELECT 1 FROM task_effects f WHERE f.task_id = t.id AND f.run_generation = t.run_generation
           AND f.state IN ('intended', 'unknown')) AS open_effects
 FROM agency_tasks t WHERE t.status = 'in_progress' AND t.lease_expires_at < clock_timestamp()
+  AND t.id <> ALL(%(skip)s::bigint[])
 ORDER BY t.lease_expires_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 """
 
@@ -139,8 +157,8 @@ WITH t AS (
   UPDATE agency_tasks SET status = %(to_status)s, status_reason = %(reason)s, status_actor = 'rescue',
     lease_owner = NULL, lease_expires_at = NULL, deadline_at = NULL,
     completed_at = CASE WHEN %(final)s THEN clock_timestamp() END,
-    cancel_requested_at = CASE WHEN %(final)s THEN NULL ELSE cancel_requested_at END,
-    crash_count = crash_count + %(crashes)s, error_count = error_count + %(errors)s,
+    cancel_requested_at = NULL,
+    crash_count = crash_count + %(crashes)s, error_count = least(error_count + %(errors)s, max_retries + 1),
     last_error = CASE WHEN %(error)s <> '' THEN %(error)s ELSE last_error END,
     queue = %(queue)s, run_at = clock_timestamp() + make_interval(secs => %(wait_s)s),
     waiting_for = CASE WHEN %(to_status)s = 'waiting_input' THEN %(waiting_for)s::jsonb END,
@@ -201,15 +219,20 @@ UPDATE agency_tasks t SET status = 'failed', status_reason = 'Nobody answered in
 FROM due WHERE t.id = due.id RETURNING t.id
 """
 
-#: Queued rows whose doorbell nobody heard: ring again, less and less often.
-STALE_QUEUES = """
-WITH stale AS MATERIALIZED (
-  SELECT id FROM agency_tasks
-  WHERE status = 'queued' AND run_at <= clock_timestamp()
-    AND dispatched_at < clock_timestamp() - make_interval(secs => %(age_s)s * 2 ^ least(dispatch_count, 4))
-  ORDER BY rank_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
+#: The first in each queue, when nobody took it since the last ring: ring again, less and less often. The first stands for
+#: all behind it, so that a long queue costs no more than a short one.
+_STALE = """
+  SELECT h.id FROM unnest(%(queues)s::text[]) AS q(name) CROSS JOIN LATERAL (
+    SELECT t.id, t.dispatched_at, t.dispatch_count FROM agency_tasks t
+    WHERE t.status = 'queued' AND t.queue = q.name ORDER BY t.rank_at, t.id LIMIT 1) h
+  WHERE h.dispatched_at < clock_timestamp() - make_interval(secs => %(age_s)s * 2 ^ least(h.dispatch_count, 4))
+"""
+
+STALE_QUEUES = f"""
+WITH stale AS MATERIALIZED ({_STALE}),
+locked AS MATERIALIZED (SELECT t.id FROM agency_tasks t WHERE t.id IN (SELECT id FROM stale) FOR UPDATE SKIP LOCKED)
 UPDATE agency_tasks t SET dispatched_at = clock_timestamp(), dispatch_count = t.dispatch_count + 1
-FROM stale WHERE t.id = stale.id RETURNING t.queue
+FROM locked WHERE t.id = locked.id AND t.status = 'queued' RETURNING t.queue
 """
 
 #: `path` holds the index; jsonb_set appends when the index is one past the end.
@@ -236,13 +259,33 @@ ON CONFLICT (name) DO UPDATE SET busy = EXCLUDED.busy, seen_at = clock_timestamp
 
 WORKER_GONE = "DELETE FROM task_workers WHERE name = %(name)s OR seen_at < clock_timestamp() - interval '1 day'"
 
+#: What a worker holds by the table but not by its own count: a claim whose answer was lost with the connection.
+HELD_BY = "SELECT id, epoch FROM agency_tasks WHERE status = 'in_progress' AND lease_owner = %(owner)s"
+
+#: Tasks that wait to learn whether work took effect, and whose ledger was told so after they began to wait: the late
+#: evidence of a worker that lived on. The next attempt finishes from the ledger.
+LATE_EVIDENCE = """
+WITH due AS MATERIALIZED (
+  SELECT t.id FROM agency_tasks t
+  JOIN task_executions x ON x.task_id = t.id AND x.epoch = t.epoch
+  WHERE t.status = 'waiting_input' AND t.waiting_for->>'kind' = 'outcome_unknown'
+    AND EXISTS (SELECT 1 FROM task_effects f WHERE f.task_id = t.id AND f.run_generation = t.run_generation
+                AND f.state = 'confirmed' AND f.updated_at > x.completed_at)
+    AND NOT EXISTS (SELECT 1 FROM task_effects f WHERE f.task_id = t.id AND f.run_generation = t.run_generation
+                    AND f.state IN ('intended', 'unknown'))
+  LIMIT %(limit)s FOR NO KEY UPDATE OF t SKIP LOCKED)
+UPDATE agency_tasks t SET status = 'queued', status_reason = 'Late evidence says that it happened',
+  status_actor = 'late result', waiting_token = NULL, waiting_for = NULL, waiting_until = NULL,
+  run_at = clock_timestamp(), queued_at = clock_timestamp(), dispatched_at = clock_timestamp(), dispatch_count = 0
+FROM due WHERE t.id = due.id RETURNING t.id, t.queue
+"""
+
 #: One look a tick: which of the processor's statements have anything to do. Each answer is one index probe.
 WHAT_IS_DUE = f"""
 SELECT
   EXISTS (SELECT 1 FROM agency_tasks WHERE status = 'deferred' AND deferred_until <= clock_timestamp()) AS deferred,
   EXISTS (SELECT 1 FROM agency_tasks WHERE status = 'waiting_input' AND waiting_until <= clock_timestamp()) AS waiting,
   EXISTS (SELECT 1 FROM agency_tasks t WHERE {_READY} AND t.execution_type <> 'manual_trigger') AS ready,
-  EXISTS (SELECT 1 FROM agency_tasks WHERE status = 'queued'
-          AND dispatched_at < clock_timestamp() - make_interval(secs => %(age_s)s)) AS stale,
+  EXISTS ({_STALE}) AS stale,
   EXISTS (SELECT 1 FROM task_schedules WHERE active AND next_run_at <= clock_timestamp()) AS schedules
 """

@@ -9,6 +9,7 @@ from celery import bootsteps
 from django.conf import settings
 
 from agency.celery import app
+from tasks import doorbell
 from tasks.runner import Runner
 
 logger = logging.getLogger(__name__)
@@ -20,6 +21,7 @@ def ring(queue: str) -> None:
     """Wakes this process's runner of a queue, if it has one."""
     runner = _runners.get(queue)
     if runner is not None:
+        doorbell.heard(queue)
         runner.ring()
 
 
