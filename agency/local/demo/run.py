@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import pkgutil
+import shutil
 import signal
 import sys
 import time
@@ -13,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from types import FrameType, ModuleType
 
 from agency.local import stage
+from agency.local.checkout import Checkout
 from agency.local.demo import scenes
 from agency.local.demo.api import Client
 from agency.local.demo.play import LINES, Line, Play, Unexpected
@@ -35,6 +37,8 @@ def run(arguments: list[str]) -> int:
     with Target() as target, stage.play(_settings(target, modules), say=_aside) as product:
         print(f"Ready on {product.url} after {time.monotonic() - began:.1f} s\n", flush=True)
         rows = _play(lines, product, target)
+        if not all(row.good for row in rows):
+            _keep_logs(product)
     print("\n" + table(rows))
     for row in rows:
         if row.trace:
@@ -93,6 +97,14 @@ def _act(row: Row, play: Play) -> None:
         row.trace = traceback.format_exc()
     row.seconds = time.monotonic() - began
     row.state = state
+
+
+def _keep_logs(product: Stage) -> None:
+    kept = Checkout().logs / "demo"
+    kept.mkdir(parents=True, exist_ok=True)
+    for log in product.home.glob("*.log"):
+        shutil.copy(log, kept)
+    print(f"\nThe logs of all processes are kept in {kept}/", flush=True)
 
 
 def _aside(text: str) -> None:
