@@ -115,6 +115,7 @@ class RunningAttempt:
             "generation": self.task.run_generation,
             "step": step,
             "state": state,
+            "epoch": self.lease.epoch,
             "response": None if safe is None else json.dumps(safe),
         }
         with connection.cursor() as cursor:
