@@ -108,7 +108,7 @@ class Report:
             "filters": list(self.filters),
             "summary": {metric.key: metric.value for metric in self.metrics},
             "previous": {metric.key: metric.before for metric in self.metrics},
-            "change": {metric.key: _rounded(metric.change) for metric in self.metrics},
+            "change": {metric.key: rounded(metric.change) for metric in self.metrics},
             **{table.key: _rows_json(table) for table in self.tables},
             "notes": list(self.notes),
         }
@@ -124,10 +124,11 @@ def _rows_json(table: Table) -> list[dict[str, Any]]:
 
 
 def _plain(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, dt.date) else _rounded(value)
+    return value.isoformat() if isinstance(value, dt.date) else rounded(value)
 
 
-def _rounded(value: Any) -> Any:
+def rounded(value: Any) -> Any:
+    """A fraction to four places; anything else as it is."""
     return round(value, 4) if isinstance(value, float) else value
 
 

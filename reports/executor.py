@@ -13,9 +13,13 @@ from reports import exports, text
 from reports.build import KINDS, report
 from reports.document import Report
 from reports.period import Period, Span, between, of_span
-from tasks.executors.base import Config, Context, Effect, Executor, Outcome, Preview, Success
+from tasks.executors.base import Config, Context, Effect, Executor, Failed, Outcome, Preview, Success
+from webhooks.executors.telling import Recipient
+from webhooks.notify import OWNER, NoChannel, Wish, tell
+from webhooks.outbound.notes import Note, task_link
 
 DEFAULT_SPAN = Span.LAST_30_DAYS
+ChannelId = Annotated[int, Field(gt=0, lt=2**63)]
 
 
 class ReportConfig(Config):
@@ -27,9 +31,14 @@ class ReportConfig(Config):
     period: Span | None = None
     timezone: Annotated[str, Field(max_length=64)] = "UTC"
     task_types: Annotated[list[Annotated[str, Field(max_length=100)]], Field(max_length=50)] = []
-    webhook_ids: Annotated[list[int], Field(max_length=100)] = []
+    channels: Annotated[list[ChannelId], Field(max_length=100)] = []
     format: Literal["json", "csv", "xlsx"] = "json"
     send_notification: bool = False
+    recipient: Recipient = OWNER
+    webhook_id: Annotated[
+        ChannelId | None,
+        Field(description="The channel that is told; by default the one the task came from, else the site's mail."),
+    ] = None
 
     @field_validator("timezone")
     @classmethod
@@ -81,10 +90,16 @@ class ReportGeneration(Executor[ReportConfig]):
         details = [("Report", title), ("Period", when), ("Time zone", config.timezone), ("Format", config.format)]
         if config.task_types:
             details.append(("Task types", ", ".join(config.task_types)))
-        if config.webhook_ids:
-            details.append(("Channels", ", ".join(map(str, config.webhook_ids))))
-        sends = " and sends a summary to the task's channel" if config.send_notification else ""
+        if config.channels:
+            details.append(("Channels", ", ".join(map(str, config.channels))))
+        if config.send_notification:
+            details.append(("Told", config.recipient))
+        sends = f" and sends its figures to {config.recipient}" if config.send_notification else ""
         return Preview(f"Makes the report “{title}” for {when}{sends}", details)
+
+    def target(self, config: ReportConfig) -> str:
+        """Who is told."""
+        return f"{config.webhook_id or 'origin'}:{config.recipient}" if config.send_notification else ""
 
     def run(self, config: ReportConfig, ctx: Context) -> Outcome:
         """Builds, keeps and announces the report."""
@@ -93,14 +108,28 @@ class ReportGeneration(Executor[ReportConfig]):
             config.report_type,
             config.covers(clock.now()),
             task_types=config.task_types,
-            channels=config.webhook_ids,
+            channels=config.channels,
         )
         ctx.record_step(0, 2, "Count", "success")
         ctx.check()
         output = {**made.as_json(), "format": config.format, "text": text.message(made)}
         output |= self._keep(made, config, ctx)
+        if config.send_notification:
+            try:
+                output["notification"] = self._tell(made, config, ctx)
+            except NoChannel as error:
+                return Failed(str(error), code="no_channel", output=output)
         ctx.record_step(1, 2, "Keep and tell", "success")
         return Success(output, text.summary(made))
+
+    def _tell(self, made: Report, config: ReportConfig, ctx: Context) -> dict[str, Any]:
+        """Writes the message once per run: a second attempt finds the first one's."""
+        note = Note(text.subject(made), text.message(made), link=task_link(ctx.task.id))
+        wish = Wish(
+            f"report:{ctx.idempotency_key()}", "report.ready", note, config.recipient, channel_id=config.webhook_id
+        )
+        message_id, channel = tell(ctx.task, wish)
+        return {"messageId": message_id, "channel": channel.name, "recipient": config.recipient}
 
     def _keep(self, made: Report, config: ReportConfig, ctx: Context) -> dict[str, Any]:
         save = getattr(ctx, "save_artifact", None)

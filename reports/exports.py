@@ -12,8 +12,7 @@ from typing import Any
 
 import xlsxwriter
 
-from reports.document import Report, Table, Unit
-from reports.words import change
+from reports.document import Report, Table, Unit, rounded
 
 #: OWASP "CSV Injection": what a spreadsheet may take for the start of a formula, full-width forms included.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
@@ -53,7 +52,7 @@ def _lines(report: Report) -> Iterator[list[Any]]:
     yield []
     yield ["Figure", "Unit", "This period", "Period before", "Change"]
     for metric in report.metrics:
-        yield [metric.label, metric.unit.value, metric.value, metric.before, change(metric)]
+        yield [metric.label, metric.unit.value, metric.value, metric.before, rounded(metric.change)]
     for table in report.tables:
         yield []
         yield [table.title]
@@ -118,7 +117,7 @@ def _figures_sheet(book: Any, formats: _Formats, report: Report) -> None:
         sheet.write_string(row, 0, metric.label)
         _write(sheet, formats, row, 1, metric.value, metric.unit)
         _write(sheet, formats, row, 2, metric.before, metric.unit)
-        sheet.write_string(row, 3, change(metric))
+        _write(sheet, formats, row, 3, metric.change, Unit.SHARE)
         sheet.write_string(row, 4, metric.unit.value)
     for row, note in enumerate([*report.filters, *report.notes], start=4 + len(report.metrics)):
         sheet.write_string(row, 0, note)
