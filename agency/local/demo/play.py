@@ -41,16 +41,17 @@ class Line:
     type: str
     title: str
     act: Callable[[Play], Seen]
+    alone: bool = False  # it breaks things the others stand on: run after them, one by one
 
 
 LINES: list[Line] = []
 
 
-def line(type: str, title: str) -> Callable[[Callable[[Play], Seen]], Callable[[Play], Seen]]:
-    """Puts a function into the demo: one line of the table, run beside the others."""
+def line(type: str, title: str, *, alone: bool = False) -> Callable[[Callable[[Play], Seen]], Callable[[Play], Seen]]:
+    """Puts a function into the demo: one line of the table, run beside the others, or after them and alone."""
 
     def register(act: Callable[[Play], Seen]) -> Callable[[Play], Seen]:
-        LINES.append(Line(type, title, act))
+        LINES.append(Line(type, title, act, alone))
         return act
 
     return register

@@ -32,7 +32,7 @@ def run(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, _as_ctrl_c)
     began = time.monotonic()
     modules = [importlib.import_module(f"{scenes.__name__}.{m.name}") for m in pkgutil.iter_modules(scenes.__path__)]
-    lines = [line for line in LINES if _chosen(line, arguments)]
+    lines = sorted((line for line in LINES if _chosen(line, arguments)), key=lambda line: line.alone)
     print("Starting a stack of its own: PostgreSQL, Valkey, web, workers, beat, and the target site", flush=True)
     with Target() as target, stage.play(_settings(target, modules), say=_aside) as product:
         print(f"Ready on {product.url} after {time.monotonic() - began:.1f} s\n", flush=True)
@@ -59,6 +59,8 @@ def _settings(target: Target, modules: list[ModuleType]) -> dict[str, str]:
         "RETRY_BASE_SECONDS": "0.5",
         "RETRY_CAP_SECONDS": "2",
         "POLL_SECONDS": "1",
+        "LEASE_SECONDS": "6",
+        "HEARTBEAT_SECONDS": "1",
     }
     for module in modules:
         if hasattr(module, "environment"):
@@ -69,9 +71,12 @@ def _settings(target: Target, modules: list[ModuleType]) -> dict[str, str]:
 def _play(lines: list[Line], product: Stage, target: Target) -> list[Row]:
     customer, reviewer = (_client(product, name) for name in PEOPLE)
     rows = [Row(line) for line in lines]
-    with Board(rows), ThreadPoolExecutor(AT_ONCE) as pool:
-        for row in rows:
-            pool.submit(_act, row, Play(product, target, customer, reviewer))
+    with Board(rows):
+        for at_once, chosen in ((AT_ONCE, False), (1, True)):
+            with ThreadPoolExecutor(at_once) as pool:
+                for row in rows:
+                    if row.line.alone is chosen:
+                        pool.submit(_act, row, Play(product, target, customer, reviewer))
     return rows
 
 

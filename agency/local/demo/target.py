@@ -2,9 +2,9 @@
 
 Routes (any method unless one is named):
     /echo                  what arrived, as JSON
-    /auth/bearer           200 only with `Authorization: Bearer demo-token`
-    /auth/basic            200 only for demo-user / demo-password
-    /auth/api-key          200 only with `X-API-Key: demo-key`
+    /auth/bearer           200 only with the token below
+    /auth/basic            200 only for the user and password below
+    /auth/api-key          200 only with the key below in X-API-Key
     /status/<code>         that status
     /flaky/<n>/<name>      500 n times, then 200
     /busy/<n>/<name>       429 with Retry-After: 1 n times, then 200
@@ -13,7 +13,8 @@ Routes (any method unless one is named):
     /drip/<n>              n bytes, one every 100 ms
     /redirect?to=          302
     /bomb                  a few kB of gzip that unpack to 100 MB
-    /ledger/<name>         counts what happened: once for each Idempotency-Key, as an API that honours it
+    /ledger/<name>?wait=   counts what happened: once for each Idempotency-Key, as an API that honours it; answers after
+                           `wait` ms, when the effect has long happened
     /sites/<path>          static pages of sites/
 """
 
@@ -35,7 +36,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 SITES = Path(__file__).parent / "sites"
 BOMB_BYTES = 100 << 20
-TOKEN, USER, PASSWORD, KEY = "demo-token", "demo-user", "demo-password", "demo-key"
+# Written nowhere else: the last line of the demo looks for them in everything the product kept.
+TOKEN, USER, PASSWORD, KEY = "canary-bearer-7f3a91", "demo-user", "canary-password-52c8e0", "canary-key-e94b16"
+SECRETS = (TOKEN, PASSWORD, KEY)
 
 
 @dataclass(frozen=True)
@@ -264,6 +267,7 @@ def ledger(target: Target, request: Request) -> Answer:
         key = request.idempotency_key or f"no key {len(effects)}"
         effects[key] = effects.get(key, 0) + 1
         shown = {"id": list(effects).index(key) + 1, "seenBefore": effects[key] > 1}
+    target.closing.wait(int(request.query.get("wait", 0)) / 1000)
     return answer_json(shown, 201)
 
 
