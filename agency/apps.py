@@ -1,12 +1,27 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.contrib.admin import apps as admin_apps
+from django.db.models.signals import post_migrate
 
 
 class AgencyConfig(AppConfig):
+    default = True
     name = "agency"
     default_auto_field = "django.db.models.BigAutoField"
     verbose_name = "Agency"
 
     def ready(self) -> None:
         from agency import checks  # noqa: F401  registers the system checks
+        from agency.console import accounts, navigation, roles  # noqa: F401  accounts hears of logins
+
+        navigation.add(navigation.Entry("Dashboard", "admin:index", order=0))
+        post_migrate.connect(roles.make_roles, sender=roles.last_app(), dispatch_uid="agency.roles")
+
+
+class ConsoleConfig(admin_apps.AdminConfig):
+    """Django's admin with our site."""
+
+    default = False
+
+    default_site = "agency.console.site.ConsoleSite"

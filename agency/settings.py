@@ -91,6 +91,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django_otp.middleware.OTPMiddleware",
     "agency.console.sessions.SessionLimits",
+    "agency.console.zones.ReadersZone",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
@@ -350,8 +351,23 @@ _STATIC_STORAGE = (
     if STATIC_COLLECTED
     else "django.contrib.staticfiles.storage.StaticFilesStorage"
 )
+# Artifacts live in MEDIA_ROOT, or in an S3-compatible bucket (requirements-s3.txt; keys as boto3 reads them).
+ARTIFACT_MAX_MB = env.int("ARTIFACT_MAX_MB", 30)
+ARTIFACT_MAX_TOTAL_MB = env.int("ARTIFACT_MAX_TOTAL_MB", 100)
+S3_BUCKET = env.str("S3_BUCKET", "")
+_ARTIFACT_STORAGE: dict[str, Any] = {"BACKEND": "django.core.files.storage.FileSystemStorage"}
+if S3_BUCKET:
+    _ARTIFACT_STORAGE = {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "bucket_name": S3_BUCKET,
+            "endpoint_url": env.str("S3_ENDPOINT", "") or None,
+            "region_name": env.str("S3_REGION", "") or None,
+            "default_acl": "private",
+        },
+    }
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": _ARTIFACT_STORAGE,
     "staticfiles": {"BACKEND": _STATIC_STORAGE},
 }
 WHITENOISE_USE_FINDERS = not STATIC_COLLECTED

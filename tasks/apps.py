@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class TasksConfig(AppConfig):
@@ -21,3 +22,12 @@ class TasksConfig(AppConfig):
         builtin.register_all()
         registry.load_plugins()
         product_health.parts["workers"] = health.workers_problem
+        self._review()
+
+    def _review(self) -> None:
+        """The built-in policies, and the pages of staff."""
+        from tasks.console import register
+        from tasks.review import builtin
+
+        post_migrate.connect(builtin.make, sender=self, dispatch_uid="tasks.review.builtin")
+        register()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +17,7 @@ from tasks.errors import Invalid
 from tasks.executors import registry
 from tasks.executors.base import Executor
 from tasks.inputs import TaskInput, check_config_size
-from tasks.models import AgencyTask, Priority, Urgency
+from tasks.models import AgencyTask, Priority, ReviewPolicy, Urgency
 from tasks.review import policy
 from tasks.states import Review
 from tasks.validation import FieldError, config_errors
@@ -36,6 +37,8 @@ class Source:
     workflow_uuid: uuid.UUID | None = None
     #: Reasons for review that come with the source: a message in free text, for one.
     review_reasons: list[str] = field(default_factory=list)
+    #: Understood from free text; a review policy may ask for review because of that.
+    from_text: bool = False
 
 
 @dataclass(frozen=True)
@@ -107,11 +110,17 @@ def review_columns(need: policy.Requirement) -> dict[str, Any]:
         "approved_digest": "",
         "human_reviewed_by": None,
         "human_reviewed_at": None,
+        **need.columns(),
     }
 
 
-def build(task_input: TaskInput, actor: Actor, source: Source, root: str = "") -> AgencyTask:
-    """An unsaved row for a new task. Raises Invalid. Inside a transaction, because secrets are stored."""
+def build(
+    task_input: TaskInput, actor: Actor, source: Source, root: str = "", rules: Sequence[ReviewPolicy] | None = None
+) -> AgencyTask:
+    """An unsaved row for a new task. Raises Invalid. Inside a transaction, because secrets are stored.
+
+    `rules` are the review policies in force, loaded once when many tasks are made.
+    """
     checked = check_config(task_input.task_type, task_input.execution_config, actor, root)
     columns = task_input.model_dump(exclude={"depends_on", "execution_config", "requires_human_review"})
     columns["priority"] = Priority[task_input.priority.upper()].value
@@ -130,6 +139,13 @@ def build(task_input: TaskInput, actor: Actor, source: Source, root: str = "") -
         "status_actor": str(actor),
         "run_at": task_input.scheduled_for or timezone.now(),
     }
-    need = policy.assess(columns, checked.executor, checked.config, asked=task_input.requires_human_review)
+    need = policy.assess(
+        columns,
+        checked.executor,
+        checked.config,
+        asked=task_input.requires_human_review,
+        from_text=source.from_text,
+        rules=rules,
+    )
     columns |= review_columns(policy.with_reasons(need, source.review_reasons))
     return AgencyTask(**columns)

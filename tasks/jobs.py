@@ -5,6 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from tasks import dispatch, workers
+from tasks.review import follow_up
 
 
 @shared_task(name="tasks.jobs.ring")
@@ -23,3 +24,9 @@ def process_pending() -> None:
 def reap() -> None:
     """Rescues attempts of lost workers."""
     dispatch.reap()
+
+
+@shared_task(name="tasks.jobs.review_clocks")
+def review_clocks() -> None:
+    """Reminders, escalations and expiry of reviews."""
+    follow_up.tick()

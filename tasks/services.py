@@ -51,8 +51,9 @@ def create_many(inputs: Sequence[TaskInput], actor: Actor, source: Source = MANU
     """Makes many tasks in one transaction with set-based SQL. Raises Invalid (pointers begin with the item's index)."""
     try:
         with transaction.atomic():
+            rules = policy.active()
             rows = [
-                drafts.build(item, actor, source, root=f"/{index}" if len(inputs) > 1 else "")
+                drafts.build(item, actor, source, root=f"/{index}" if len(inputs) > 1 else "", rules=rules)
                 for index, item in enumerate(inputs)
             ]
             insert(rows, actor)

@@ -1,8 +1,10 @@
 """The tables of the tasks app."""
 
+from tasks.models.artifact import Artifact, RememberedElement
 from tasks.models.audit import TaskEvent
 from tasks.models.execution import TaskEffect, TaskExecution, Worker
-from tasks.models.review import Approval
+from tasks.models.review import Approval, ReviewClaim, ReviewLink, ReviewNotice, ReviewPolicy, Risk
+from tasks.models.search import TaskSearch
 from tasks.models.task import (
     AgencyTask,
     ExecutionType,
@@ -18,10 +20,17 @@ from tasks.models.template import ScheduleOccurrence, TaskSchedule, TaskTemplate
 __all__ = [
     "AgencyTask",
     "Approval",
+    "Artifact",
     "ExecutionType",
     "OnDependencyFailure",
     "OnUnknown",
     "Priority",
+    "RememberedElement",
+    "ReviewClaim",
+    "ReviewLink",
+    "ReviewNotice",
+    "ReviewPolicy",
+    "Risk",
     "ScheduleOccurrence",
     "SourceType",
     "TaskDependency",
@@ -29,6 +38,7 @@ __all__ = [
     "TaskEvent",
     "TaskExecution",
     "TaskSchedule",
+    "TaskSearch",
     "TaskTemplate",
     "Urgency",
     "Worker",

@@ -7,8 +7,6 @@ from typing import ClassVar
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
-from django.contrib.postgres.indexes import GinIndex
-from django.contrib.postgres.search import SearchVector, SearchVectorField
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -133,14 +131,24 @@ class AgencyTask(models.Model):
     source_webhook_id = models.BigIntegerField(null=True, blank=True)
     source_message_id = models.BigIntegerField(null=True, blank=True)
     original_message = models.TextField(blank=True, default="")
-    template = models.ForeignKey("tasks.TaskTemplate", null=True, blank=True, on_delete=models.PROTECT)
-    schedule = models.ForeignKey("tasks.TaskSchedule", null=True, blank=True, on_delete=models.SET_NULL)
+    template = models.ForeignKey("tasks.TaskTemplate", null=True, blank=True, on_delete=models.PROTECT, db_index=False)
+    schedule = models.ForeignKey("tasks.TaskSchedule", null=True, blank=True, on_delete=models.SET_NULL, db_index=False)
     workflow_uuid = models.UUIDField(null=True, blank=True)
     created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="created_tasks"
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="created_tasks",
+        db_index=False,
     )
     last_edited_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="edited_tasks"
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="edited_tasks",
+        db_index=False,
     )
 
     requires_human_review = models.BooleanField(default=False)
@@ -149,11 +157,20 @@ class AgencyTask(models.Model):
     approvals_required = models.SmallIntegerField(default=1)
     four_eyes = models.BooleanField(default=False)
     human_reviewed_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="reviewed_tasks"
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="reviewed_tasks",
+        db_index=False,
     )
     human_reviewed_at = models.DateTimeField(null=True, blank=True)
     review_notes = models.TextField(blank=True, default="")
     approved_digest = models.CharField(max_length=64, blank=True, default="", editable=False)
+    review_plan = models.JSONField(default=dict, editable=False, help_text="What the policies demand; see tasks/review.")
+    review_risk = models.SmallIntegerField(default=0, editable=False)
+    review_due_at = models.DateTimeField(null=True, editable=False)
+    review_expires_at = models.DateTimeField(null=True, editable=False)
 
     unmet_dependencies = models.IntegerField(default=0, editable=False)
     on_dependency_failure = models.CharField(
@@ -184,11 +201,6 @@ class AgencyTask(models.Model):
     dispatched_at = models.DateTimeField(null=True, editable=False)
     dispatch_count = models.IntegerField(default=0, editable=False)
     dedupe_key = models.CharField(max_length=255, null=True, blank=True, editable=False)
-    search = models.GeneratedField(
-        expression=SearchVector("title", "description", config="simple"),
-        output_field=SearchVectorField(),
-        db_persist=True,
-    )
 
     class Meta:
         db_table = "agency_tasks"
@@ -298,6 +310,12 @@ class AgencyTask(models.Model):
             models.Index(
                 F("priority").desc(), "id", name="task_review_queue", condition=Q(status="pending", review="required")
             ),
+            # the clocks of reviews: reminders, escalation, expiry
+            models.Index(
+                "review_expires_at",
+                name="task_review_clock",
+                condition=Q(review="required", status__in=["pending", "deferred"]),
+            ),
             # lists: every filter ends in a sort by newest
             models.Index("status", F("id").desc(), name="task_by_status"),
             models.Index("task_type", F("id").desc(), name="task_by_type"),
@@ -312,11 +330,20 @@ class AgencyTask(models.Model):
                 name="task_overdue",
                 condition=Q(deadline__isnull=False, completed_at__isnull=True),
             ),
-            models.Index(F("completed_at").desc(), name="task_by_completed", condition=Q(completed_at__isnull=False)),
+            models.Index("deadline", "id", name="task_by_deadline", condition=Q(deadline__isnull=False)),
+            models.Index("completed_at", "id", name="task_by_completed", condition=Q(completed_at__isnull=False)),
             models.Index("source_message_id", name="task_by_message", condition=Q(source_message_id__isnull=False)),
             models.Index("workflow_uuid", name="task_by_workflow", condition=Q(workflow_uuid__isnull=False)),
-            GinIndex(fields=["tags"], name="task_by_tag"),
-            GinIndex(fields=["search"], name="task_search"),
+            # rows that most tasks do not have cost the others nothing
+            models.Index("template", F("id").desc(), name="task_by_template", condition=Q(template__isnull=False)),
+            models.Index("schedule", F("id").desc(), name="task_by_schedule", condition=Q(schedule__isnull=False)),
+            models.Index(
+                "human_reviewed_by",
+                F("id").desc(),
+                name="task_by_reviewer",
+                condition=Q(human_reviewed_by__isnull=False),
+            ),
+            models.Index("last_edited_by", name="task_by_editor", condition=Q(last_edited_by__isnull=False)),
         ]
 
     def __str__(self) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 import factory
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
 
 from tasks import services
 from tasks.actors import Actor
@@ -20,6 +21,16 @@ class UserFactory(factory.django.DjangoModelFactory):
 
     username = factory.Sequence(lambda n: f"user{n}")
     password = factory.django.Password("a long password")
+
+
+class ReviewerFactory(UserFactory):
+    """Somebody who may approve and reject."""
+
+    username = factory.Sequence(lambda n: f"reviewer{n}")
+
+    @factory.post_generation
+    def roles(self, create: bool, extracted: Any, **kwargs: Any) -> None:
+        self.groups.add(Group.objects.get(name="reviewer"))
 
 
 def task_input(**fields: Any) -> TaskInput:

@@ -12,7 +12,7 @@ from tasks.errors import Conflict
 from tasks.models import TaskEvent
 from tasks.runner import Runner
 from tasks.tests.conftest import wait_status
-from tasks.tests.factories import UserFactory, make_task
+from tasks.tests.factories import ReviewerFactory, UserFactory, make_task
 from tasks.tests.target import Target
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -42,7 +42,7 @@ def test_a_reviewed_task_waits_and_runs_after_approval(runner: Runner, target: T
     assert task.status == "pending"
     with pytest.raises(Conflict):
         services.execute(task.pk, Actor("test"))
-    reviewer = UserFactory()
+    reviewer = ReviewerFactory()
     services.approve(task.pk, Actor.user(reviewer, "api"), notes="Fine")
     task = wait_status(task, "completed")
     assert task.human_reviewed_by == reviewer
@@ -51,7 +51,7 @@ def test_a_reviewed_task_waits_and_runs_after_approval(runner: Runner, target: T
 
 def test_a_rejected_task_never_runs(runner: Runner, target: Target) -> None:
     task = make_task(executionConfig=call(target, "/ok"), requiresHumanReview=True)
-    services.reject(task.pk, Actor.user(UserFactory(), "api"), reason="Wrong endpoint")
+    services.reject(task.pk, Actor.user(ReviewerFactory(), "api"), reason="Wrong endpoint")
     task.refresh_from_db()
     assert (task.status, task.review) == ("cancelled", "rejected")
     assert target.requests == []

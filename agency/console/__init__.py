@@ -1,0 +1,1 @@
+"""What staff see: the admin site, its lists, its navigation, and how people sign in."""
