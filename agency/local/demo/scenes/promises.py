@@ -1,10 +1,11 @@
-"""The promises: nothing lost, nothing twice; what was approved is what runs; no secret leaks, nothing reaches inside."""
+"""The promises: nothing lost or done twice; what was approved is what runs; no secret leaks, nothing reaches inside."""
 
 from __future__ import annotations
 
 import os
 import signal
 import subprocess
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -118,7 +119,7 @@ def servers_killed(play: Play) -> Seen:
     for server in (play.stage.postgres, play.stage.valkey):
         os.kill(server.pid or 0, signal.SIGKILL)
     for task in tasks:
-        play.until(lambda task=task: _executed(play, task), "the API answers again")
+        play.until(partial(_executed, play, task), "the API answers again")
     return _each_happened_once(play, "killed", tasks)
 
 
