@@ -50,7 +50,7 @@ class Told:
 
 @receiver(task_finished, dispatch_uid="webhooks.finished")
 def on_finished(*, task_id: int, status: str, channel_id: int | None = 0, **_: Any) -> None:
-    """Tell the channel a task came from how it ended. `channel_id` is None where its caller knows that there is none."""
+    """Tell the channel a task came from how it ended. `channel_id` is None where it is known that there is none."""
     if channel_id is None:
         return
     told = _load(_FINISHED, task_id)

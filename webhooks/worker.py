@@ -58,6 +58,8 @@ class Loop:
         self._stopping.set()
         self._bell.set()
         ends = time.monotonic() + grace_s
+        if self._thread.is_alive():
+            self._thread.join(grace_s)
         while self._busy and time.monotonic() < ends:
             time.sleep(0.05)
         self._pool.shutdown(wait=False, cancel_futures=True)

@@ -56,6 +56,8 @@ def claim(owner: str, free: int) -> Claim:
         rows = _rows(sql.CLAIM, _claim_params(owner, free, hosts, breakers)) if hosts else []
     if not rows:
         return Claim([], _wait(breakers.blocked))
+    for row in rows:
+        row.update({name: json.loads(row[name]) for name in ("address", "config", "custom_headers")})
     secrets = keys.live({row["webhook_id"] for row in rows}, ChannelKey.Purpose.OUTBOUND)
     return Claim([Claimed(row, owner, secrets.get(row["webhook_id"], [])) for row in rows], 0.0)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from webhooks import valkey
+from webhooks import valkey, worker
 from webhooks.inbound import door
 
 
@@ -16,3 +17,25 @@ def _fresh_memory() -> Iterator[None]:
     valkey.forget_all()
     yield
     door.forget()
+
+
+@pytest.fixture
+def loopback(settings: Any) -> None:
+    """Local servers may be called, as in no other place."""
+    settings.OUTBOUND_ALLOW_CIDRS = ["127.0.0.0/8"]
+    settings.OUTBOUND_ALLOW_HOSTS = ["127.0.0.1"]
+    settings.OUTBOUND_HTTP = ["*"]
+    settings.DELIVERY_TIMEOUT_SECONDS = 3.0
+    settings.DELIVERY_PER_SECOND = 1000
+
+
+@pytest.fixture
+def loops(transactional_db: None, loopback: None, settings: Any) -> Iterator[dict[str, worker.Loop]]:
+    """A worker's two loops in this process, awake all the time."""
+    settings.POLL_SECONDS = 0.05
+    running = worker.make_loops()
+    for loop in running.values():
+        loop.start()
+    yield running
+    for loop in running.values():
+        loop.drain(5)

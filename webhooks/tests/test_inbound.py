@@ -120,9 +120,7 @@ def test_an_authentic_task_that_the_api_would_refuse_is_400_named_and_recorded(d
     assert InboundMessage.objects.get().state == "unusable"
 
 
-@pytest.mark.parametrize(
-    "body", [b"[]", b"not json", b'{"a":1,"a":2}', b"[" * 5000, b'{"text":"\\u0000"}', b"\xff"]
-)
+@pytest.mark.parametrize("body", [b"[]", b"not json", b'{"a":1,"a":2}', b"[" * 5000, b'{"text":"\\u0000"}', b"\xff"])
 def test_authentic_bodies_that_cannot_be_read_are_400_and_recorded(body: bytes) -> None:
     channel = custom_channel()
     headers = standard_headers(b"{}", "msg_1")
