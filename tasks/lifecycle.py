@@ -444,6 +444,11 @@ def back_to_review(lease: Lease, end: End) -> bool:
         if not finish(lease, end):
             return False
         if _execute(statement, {"id": lease.task_id, "digest": end.summary}):
+            event = (
+                "INSERT INTO task_events (task_id, at, kind, actor, from_status, to_status, reason, epoch, data, request_id)"
+                " VALUES (%(id)s, clock_timestamp(), 'review_required', 'worker', '', '', %(reason)s, %(epoch)s, '{}', '')"
+            )
+            _execute(event, {"id": lease.task_id, "reason": end.reason, "epoch": lease.epoch})
             task_waiting.send(sender=None, task_id=lease.task_id, kind="review")
     return True
 

@@ -152,8 +152,8 @@ def _edited_columns(task: AgencyTask, changes: TaskChanges, actor: Actor) -> dic
     for name, kind in (("priority", Priority), ("urgency", Urgency)):
         if name in given:
             given[name] = kind[given[name].upper()].value
-    if given.get("max_retries", 10) + 1 < task.error_count:
-        message = f"maxRetries must be at least {task.error_count - 1}: so many attempts have failed already"
+    if given.get("max_retries", 10) < task.error_count:
+        message = f"maxRetries must be at least {task.error_count}: so many attempts have failed already"
         raise Invalid([FieldError("#/maxRetries", "too_small", message)])
     if "scheduled_for" in given:
         given["run_at"] = given["scheduled_for"] or timezone.now()
@@ -243,10 +243,10 @@ def _ring(task: AgencyTask) -> None:
 
 def cancel(task_id: int, actor: Actor, reason: str = "Cancelled") -> AgencyTask:
     """Ends a task that is not running; asks the worker of a running one to stop. Raises NotFound, Conflict."""
-    task = _get(task_id)
-    if not lifecycle.cancel([task_id], actor, reason) and not lifecycle.request_cancel(task_id, actor):
-        task.refresh_from_db()
-        raise Conflict(f"A task that is {task.status} cannot be cancelled")
+    with transaction.atomic():
+        task = _locked(task_id)
+        if not lifecycle.cancel([task_id], actor, reason) and not lifecycle.request_cancel(task_id, actor):
+            raise Conflict(f"A task that is {task.status} cannot be cancelled")
     task.refresh_from_db()
     return task
 
