@@ -11,7 +11,7 @@ from typing import Any
 from django.db import connection
 
 from agency import credentials, db
-from tasks import digest, sql
+from tasks import artifacts, digest, sql
 from tasks.executors.base import Cancelled, DeadlinePassed, LeaseLost, PriorEffect, TaskSnapshot
 from tasks.lifecycle import Lease
 from tasks.outputs import clean, clean_text
@@ -151,6 +151,13 @@ class RunningAttempt:
         with connection.cursor() as cursor:
             cursor.execute(sql.RECORD_STEP, params)
         db.release()
+
+    def save_artifact(self, name: str, content_type: str, data: bytes) -> dict[str, Any]:
+        """Keeps a file of this attempt. Raises StorageFull."""
+        try:
+            return artifacts.save(self.task, name, content_type, data)
+        finally:
+            db.release()
 
     def record_session(self, *, session_id: str = "", debug_url: str = "", recording_url: str = "") -> None:
         """Keeps the links of a remote browser session on the execution."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from agency.api import ids
-from tasks.api import actions, overview, problems, views
+from tasks.api import actions, artifacts, overview, problems, views
 
 __all__ = ["app_name", "ids", "problems", "urlpatterns"]  # imported for what they register
 
@@ -33,5 +33,6 @@ urlpatterns = [
     path("tasks/<id:task_id>/executions/", views.TaskExecutions.as_view(), name="task-executions"),
     path("tasks/<id:task_id>/events/", views.TaskEvents.as_view(), name="task-events"),
     path("tasks/<id:task_id>/preview/", views.TaskPreview.as_view(), name="task-preview"),
+    path("artifacts/<id:artifact_id>/", artifacts.ArtifactFile.as_view(), name="artifact"),
     *(path(f"tasks/<id:task_id>/{verb}/", view.as_view(), name=verb) for verb, view in ACTIONS.items()),
 ]

@@ -176,6 +176,12 @@ class Context(Protocol):
     ) -> None:
         """Shows progress at once: step `index` (from 0) of `total`; `status` is running, success, failed or skipped."""
 
+    def save_artifact(self, name: str, content_type: str, data: bytes) -> dict[str, Any]:
+        """Keeps a file (screenshot, download, report) and answers what the output shows of it.
+
+        Raises tasks.artifacts.StorageFull.
+        """
+
     def record_session(self, *, session_id: str = "", debug_url: str = "", recording_url: str = "") -> None:
         """Keeps the links of a remote browser session on the execution."""
 

@@ -47,6 +47,8 @@ class Run:
     warnings: list[str] = field(default_factory=list)
     artifacts: list[dict[str, Any]] = field(default_factory=list)
     costs: list[dict[str, Any]] = field(default_factory=list)
+    #: Values that were typed from the credential store: masked wherever they would show.
+    secrets: list[str] = field(default_factory=list)
     #: Frame selectors entered by a frame step; they hold until another one.
     frames: list[str] = field(default_factory=list)
     #: A secret was typed: what follows acts in somebody's name.

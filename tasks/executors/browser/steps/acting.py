@@ -141,6 +141,7 @@ def _text_of(run: Run, step: Type) -> str:
     except credentials.CredentialError as error:
         raise StepFailed(str(error), heals=False, code="credentials") from error
     credentials.note(secret)
+    run.secrets.append(secret)
     return secret
 
 

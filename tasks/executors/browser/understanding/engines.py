@@ -1,0 +1,31 @@
+"""Which engines an attempt gets, by the task's wish and by what is configured here."""
+
+from __future__ import annotations
+
+from django.conf import settings
+
+from tasks.executors.browser.understanding.base import Engine
+from tasks.executors.browser.understanding.deterministic.engine import Deterministic
+from tasks.executors.browser.understanding.remembered import StoredMemory
+from tasks.executors.browser.understanding.service import Understanding
+
+
+def understanding_for(wanted: str) -> Understanding:
+    """The engines in their order. "auto": deterministic, then the language model if one is configured.
+
+    "llm" and "stagehand" put that engine first; the deterministic one stays behind it and does the work when the other
+    cannot, which is then told in the result.
+    """
+    engines: list[Engine] = [Deterministic()]
+    notes: list[str] = []
+    if wanted in ("auto", "llm") and settings.LLM_MODEL:
+        from tasks.executors.browser.understanding.llm import LanguageModel
+
+        engines = [LanguageModel(), *engines] if wanted == "llm" else [*engines, LanguageModel()]
+    elif wanted == "llm":
+        notes.append("no language model is configured (LLM_MODEL); the deterministic engine did the work")
+    if wanted == "stagehand":
+        from tasks.executors.browser.understanding.stagehand import StagehandEngine
+
+        engines = [StagehandEngine(), *engines]
+    return Understanding(engines, StoredMemory(), notes)
