@@ -50,10 +50,6 @@ class ApiCall(Executor[ApiCallConfig]):
         """Its secrets are for the host called."""
         return [http.host_of(config.api_endpoint)]
 
-    def review_reasons(self, config: ApiCallConfig) -> list[str]:
-        """Deletions are looked at first."""
-        return ["It deletes something"] if config.api_method == "DELETE" else []
-
     def check(self, config: ApiCallConfig) -> list[tuple[str, str]]:
         """Sign-in, address and header rules that need no lookup."""
         problems = config.missing()

@@ -112,7 +112,7 @@ class ContactFields(Action):
 
     def standard_fields(self) -> dict[str, Any]:
         """The fields as the API spells them; never `tags`, which would replace all tags of the contact."""
-        extra = {"ghl_action", "location_id", "contact_id", "tags", "custom_fields"}
+        extra = {"ghl_action", "location_id", "contact_id", "tags", "custom_fields", "create_new_if_duplicate_allowed"}
         return self.model_dump(by_alias=True, exclude_none=True, exclude=extra)
 
 

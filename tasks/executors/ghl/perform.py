@@ -20,8 +20,8 @@ def add_contact(config: AddContact, client: Client, ctx: Context) -> Outcome:
     """Upsert, then the tags by their own call: in an upsert they would replace those the contact has."""
     custom, standard = lookups.custom_fields(client, "contact", config.custom_fields)
     body = {**standard, **config.standard_fields(), "locationId": client.location}
-    if not config.create_new_if_duplicate_allowed:
-        body.pop("createNewIfDuplicateAllowed", None)
+    if config.create_new_if_duplicate_allowed:
+        body["createNewIfDuplicateAllowed"] = True
     if custom:
         body["customFields"] = custom
     done = _write(client, ctx, "upsert", "POST", "contacts", "/contacts/upsert", body, _contact, rescue=_existing)
