@@ -1,4 +1,4 @@
-"""From what a caller says to the columns of a task row: config checked, secrets moved out, effect, target and review known."""
+"""From what a caller says to the columns of a task: config checked, secrets moved out, effect, target, review known."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ def executor_for(task_type: str, root: str = "") -> Executor[Any]:
         raise Invalid([FieldError(f"#{root}/taskType", "unknown_type", message)]) from None
 
 
-def check_config(task_type: str, raw: dict[str, Any], actor: Actor, root: str = "") -> Checked:
-    """Validates a config, then moves its inline secrets into credentials. Raises Invalid. Inside a transaction."""
+def typed_config(task_type: str, raw: dict[str, Any], root: str = "") -> tuple[Executor[Any], Any, str]:
+    """The executor, the typed config and the config's place in the request. Raises Invalid. Writes nothing."""
     executor = executor_for(task_type, root)
     check_config_size(raw, root)
     place = f"{root}/executionConfig"
@@ -69,8 +69,19 @@ def check_config(task_type: str, raw: dict[str, Any], actor: Actor, root: str = 
     problems = executor.check(config)
     if problems:
         raise Invalid([FieldError(f"#{place}/{path}", "invalid", message) for path, message in problems])
+    return executor, config, place
+
+
+def check_config(
+    task_type: str, raw: dict[str, Any], actor: Actor, root: str = "", *, before: dict[str, Any] | None = None
+) -> Checked:
+    """Validates a config, then moves its inline secrets into credentials. Raises Invalid. Inside a transaction.
+
+    `before` is the config that is edited: the references it holds may stay, whoever edits.
+    """
+    executor, config, place = typed_config(task_type, raw, root)
     try:
-        stored, _ = credentials.absorb(raw, actor.person, executor.hosts(config))
+        stored, _ = credentials.absorb(raw, actor.person, executor.hosts(config), before=before)
     except credentials.CredentialError as error:
         raise Invalid([FieldError(f"#{place}/{error.field}".rstrip("/"), "credential", str(error))]) from None
     config = _typed(executor, stored, place)

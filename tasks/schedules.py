@@ -1,4 +1,4 @@
-"""Recurring tasks: every planned start is a row, run or skipped, so that it happens once and nothing is missed unseen."""
+"""Recurring tasks: every planned start is a row, run or skipped: it happens once, and nothing is missed unseen."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from agency import credentials
 from tasks import services, templates
 from tasks.actors import Actor
 from tasks.errors import Conflict, Invalid, TaskError
@@ -44,11 +45,19 @@ def save(schedule: TaskSchedule) -> TaskSchedule:
     """Writes a schedule and plans its next start from now: what lay before is not caught up. Raises Invalid."""
     fields = {name: getattr(schedule, name) for name in ("cron", "timezone", "starts_at", "ends_at")}
     check(fields)
-    templates.render(schedule.template, schedule.parameters)
+    _refuse_secrets(schedule.parameters)
+    templates.rehearse(schedule.template, schedule.parameters)
     begin = max(timezone.now(), schedule.starts_at) if schedule.starts_at else timezone.now()
     schedule.next_run_at = _next(schedule, begin) if schedule.active else None
     schedule.save()
     return schedule
+
+
+def _refuse_secrets(parameters: dict[str, Any]) -> None:
+    for name, value in parameters.items():
+        if credentials.is_secret_name(name) and isinstance(value, str):
+            message = f"{name} looks like a secret: store it as a credential and give its reference"
+            raise Invalid([FieldError(f"#/parameters/{name}", "secret", message)])
 
 
 def preview(schedule: TaskSchedule, count: int = 10) -> list[dt.datetime]:

@@ -8,9 +8,10 @@ from typing import Any
 import jsonschema
 from jsonschema.exceptions import SchemaError
 
+from agency import credentials
 from tasks import services
 from tasks.actors import Actor
-from tasks.drafts import Source
+from tasks.drafts import Source, typed_config
 from tasks.errors import Conflict, Invalid
 from tasks.inputs import check_json, parse_task
 from tasks.models import AgencyTask, TaskTemplate
@@ -32,6 +33,39 @@ def check(task: dict[str, Any], parameters: dict[str, Any]) -> None:
         check_json(task)
     except ValueError as error:
         raise Invalid([FieldError("#/task", "invalid", f"task {error}")]) from None
+
+
+def save(template: TaskTemplate, actor: Actor) -> TaskTemplate:
+    """Checks and writes a template. Inline secrets of its executionConfig become credentials. Raises Invalid."""
+    check(template.task, template.parameters)
+    raw = template.task.get("executionConfig")
+    if isinstance(raw, dict):
+        try:
+            stored, _ = credentials.absorb(raw, actor.person, _hosts(template.task))
+        except credentials.CredentialError as error:
+            message = f"{error}. A template whose address is filled in later needs a stored credential"
+            raise Invalid(
+                [FieldError(f"#/task/executionConfig/{error.field}".rstrip("/"), "credential", message)]
+            ) from None
+        template.task = {**template.task, "executionConfig": stored}
+    template.version += 1 if template.pk else 0
+    template.save()
+    return template
+
+
+def _hosts(task: dict[str, Any]) -> list[str]:
+    """Where the secrets of a template may be sent: known only when its config is whole without parameters."""
+    try:
+        executor, config, _ = typed_config(str(task.get("taskType", "")), task["executionConfig"])
+    except Invalid:
+        return []
+    return [host for host in executor.hosts(config) if "{{" not in host]
+
+
+def rehearse(template: TaskTemplate, values: dict[str, Any]) -> None:
+    """Goes all the way to a task without writing anything. Raises Invalid."""
+    planned = parse_task(render(template, values), "/task")
+    typed_config(planned.task_type, planned.execution_config, "/task")
 
 
 def render(template: TaskTemplate, values: dict[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from tasks import schedules, templates
 from tasks.actors import Actor
 from tasks.errors import Conflict, Invalid
 from tasks.models import AgencyTask, ScheduleOccurrence, TaskSchedule, TaskTemplate
+from tasks.tests.factories import UserFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -21,7 +22,11 @@ TASK = {
     "title": "Ping {{ client }}",
     "taskType": "api_call",
     "executionType": "manual_trigger",
-    "executionConfig": {"apiEndpoint": "https://api.example.com/{{client}}", "apiPayload": {"count": "{{count}}"}},
+    "executionConfig": {
+        "apiEndpoint": "https://api.example.com/{{client}}",
+        "apiMethod": "POST",
+        "apiPayload": {"count": "{{count}}"},
+    },
 }
 PARAMETERS = {
     "properties": {"client": {"type": "string", "maxLength": 50}, "count": {"type": "integer", "default": 3}},
@@ -34,7 +39,8 @@ def make_template(**fields: Any) -> TaskTemplate:
 
 
 def make_schedule(**fields: Any) -> TaskSchedule:
-    defaults = {"name": "hourly", "template": make_template(), "parameters": {"client": "acme"}, "cron": "0 * * * *"}
+    template = fields.get("template") or make_template()
+    defaults = {"name": "hourly", "template": template, "parameters": {"client": "acme"}, "cron": "0 * * * *"}
     return schedules.save(TaskSchedule(**(defaults | fields)))
 
 
@@ -60,7 +66,7 @@ def test_a_value_cannot_break_out_of_its_slot() -> None:
     client = '", "apiMethod": "DELETE'
     rendered = templates.render(make_template(), {"client": client})
     assert rendered["executionConfig"]["apiEndpoint"].endswith(client)
-    assert "apiMethod" not in rendered["executionConfig"]
+    assert rendered["executionConfig"]["apiMethod"] == "POST"
 
 
 @pytest.mark.parametrize(
@@ -166,3 +172,31 @@ def test_several_processors_start_an_occurrence_once() -> None:
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(tick, range(16))) == 1
     assert AgencyTask.objects.filter(schedule=schedule).count() == 1
+
+
+def test_a_secret_written_into_a_template_becomes_a_credential() -> None:
+    config = {
+        "apiEndpoint": "https://api.example.com/x",
+        "authType": "bearer",
+        "bearerToken": "canary-token-1234567890",
+    }
+    task = {"title": "Call", "taskType": "api_call", "executionConfig": config}
+    template = templates.save(TaskTemplate(name="secret", task=task), Actor.user(UserFactory(), "api"))
+    template.refresh_from_db()
+    assert "canary" not in str(template.task)
+    assert set(template.task["executionConfig"]["bearerToken"]) == {"credential", "hint"}
+
+
+def test_a_schedule_whose_tasks_would_be_refused_is_refused() -> None:
+    with pytest.raises(Invalid):
+        make_schedule(template=make_template(task={"title": "x", "taskType": "api_call", "executionConfig": {}}))
+
+
+def test_a_schedule_keeps_no_secret_among_its_parameters() -> None:
+    parameters = {"properties": {"api_token": {"type": "string"}, "client": {"type": "string"}}}
+    with pytest.raises(Invalid) as refused:
+        make_schedule(
+            template=make_template(parameters=parameters, task={**TASK, "executionConfig": {}}),
+            parameters={"client": "a", "api_token": "canary"},
+        )
+    assert refused.value.errors[0].pointer == "#/parameters/api_token"
