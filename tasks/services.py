@@ -158,7 +158,7 @@ def _edited_columns(task: AgencyTask, changes: TaskChanges, actor: Actor) -> dic
     if "scheduled_for" in given:
         given["run_at"] = given["scheduled_for"] or timezone.now()
     raw = task.execution_config if changes.execution_config is None else changes.execution_config
-    checked = drafts.check_config(task.task_type, raw, actor)
+    checked = drafts.check_config(task.task_type, raw, actor, before=task.execution_config)
     given |= drafts.content_columns(checked, task.template_id) | {"last_edited_by_id": actor.user_id}
     asked = task.requires_human_review if changes.requires_human_review is None else changes.requires_human_review
     merged = {**_policy_fields(task), **given}

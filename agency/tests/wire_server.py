@@ -33,6 +33,7 @@ class WireServer:
 
     def close(self) -> None:
         self.stopping.set()
+        self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread in accept, which would serve one more
         self._listener.close()
 
     def _accept(self) -> None:
