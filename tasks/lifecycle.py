@@ -482,7 +482,7 @@ def queue_late_evidence(limit: int) -> list[int]:
 
 def expired(limit: int, skip: Sequence[int] = ()) -> list[Row]:
     """Attempts whose lease ran out, locked for this transaction; SKIP LOCKED keeps rescuers apart."""
-    return _rows(sql.EXPIRED, {"limit": limit, "skip": list(skip)})
+    return _rows(sql.EXPIRED, {"limit": limit, "skip": list(skip), "lease_s": settings.LEASE_SECONDS})
 
 
 def rescue(row: Row, end: End, *, crashes: int, queue: str) -> bool:

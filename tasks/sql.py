@@ -141,6 +141,7 @@ WHERE task_id = %(id)s AND run_generation = %(generation)s AND step_key = %(step
   AND (%(state)s = 'confirmed' OR epoch = %(epoch)s)
 """
 
+#: While the database was away nobody could prove anything: after its start workers get one lease's time to do so.
 EXPIRED = """
 SELECT t.id, t.epoch, t.lease_owner, t.queue, t.crash_count, t.effect, t.can_look_up, t.on_unknown_outcome,
   t.error_count, t.max_retries, t.run_generation, t.cancel_requested_at IS NOT NULL AS cancelled,
@@ -149,6 +150,7 @@ SELECT t.id, t.epoch, t.lease_owner, t.queue, t.crash_count, t.effect, t.can_loo
           AND f.state IN ('intended', 'unknown')) AS open_effects
 FROM agency_tasks t WHERE t.status = 'in_progress' AND t.lease_expires_at < clock_timestamp()
   AND t.id <> ALL(%(skip)s::bigint[])
+  AND pg_postmaster_start_time() < clock_timestamp() - make_interval(secs => %(lease_s)s)
 ORDER BY t.lease_expires_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 """
 

@@ -25,6 +25,8 @@ COMMANDS = {
     "run": _command("up", "run"),
     "check": _command("check", "run"),
     "demo": _command("demo.run", "run"),
+    "chaos": _command("chaos.run", "run"),
+    "bench": _command("bench", "run"),
 }
 
 

@@ -1,0 +1,1 @@
+"""What `make bench` measures: ratios inside one run on one machine (docs/performance.md)."""
