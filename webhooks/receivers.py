@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connection
 from django.dispatch import receiver
 
 from tasks.lifecycle import task_finished, task_waiting
@@ -13,6 +12,7 @@ from tasks.states import Status
 from webhooks.models import Conversation, Webhook
 from webhooks.outbound import outbox
 from webhooks.outbound.notes import Note, task_link
+from webhooks.query import rows
 
 TELLS_BY_ITSELF = frozenset({"notification", "reminder"})
 """Types whose work is to tell: when it succeeds there is nothing more to say."""
@@ -71,12 +71,12 @@ def on_waiting(*, task_id: int, kind: str, **_: Any) -> None:
 
 
 def _load(statement: str, task_id: int) -> Told | None:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, {"id": task_id, "silent": sorted(TELLS_BY_ITSELF)})
-        values = cursor.fetchone()
-        if values is None:
-            return None
-        row = dict(zip([column.name for column in cursor.description], values, strict=True))
+    found = rows(
+        statement, {"id": task_id, "silent": sorted(TELLS_BY_ITSELF)}, ("waiting_for", "review_reasons", "result")
+    )
+    if not found:
+        return None
+    row = found[0]
     channel = Webhook.objects.filter(pk=row["source_webhook_id"], sends_outbound=True).first()
     if channel is None:
         return None

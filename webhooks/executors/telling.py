@@ -78,6 +78,9 @@ class NotificationExecutor(Executor[NotificationConfig]):
     def target(self, config: NotificationConfig) -> str:
         return _target(config)
 
+    def review_reasons(self, config: NotificationConfig) -> list[str]:
+        return _review_reasons(config)
+
     def preview(self, config: NotificationConfig) -> Preview:
         return Preview(
             f"Sends a message to {config.whom}.",
@@ -105,6 +108,9 @@ class ReminderExecutor(Executor[ReminderConfig]):
 
     def target(self, config: ReminderConfig) -> str:
         return _target(config)
+
+    def review_reasons(self, config: ReminderConfig) -> list[str]:
+        return _review_reasons(config)
 
     def preview(self, config: ReminderConfig) -> Preview:
         at = config.reminder_time.isoformat()
@@ -148,6 +154,11 @@ def _tell(ctx: Context, config: _Telling, event_type: str, note: Note, at: dt.da
 
 def _target(config: _Telling) -> str:
     return f"{config.webhook_id or 'origin'}:{config.recipient}"
+
+
+def _review_reasons(config: _Telling) -> list[str]:
+    """Words to somebody outside go out in our name: as with every message to a contact, a person looks first."""
+    return [f"It writes to {config.recipient}"] if config.is_outside else []
 
 
 def _risks(config: _Telling) -> list[str]:

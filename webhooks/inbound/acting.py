@@ -57,19 +57,19 @@ def command(talk: Talk) -> int | None:
     if intent in {Intent.SNOOZE, Intent.ACKNOWLEDGE}:
         return _settle_last(talk)
     ids = talk.reading.task_ids or ((talk.conversation.task_id,) if talk.conversation else ())
-    lines = [_one(talk, task_id) for task_id in ids if task_id]
-    replies.say(talk, replies.lines(intent, lines))
-    return ids[0] if len(ids) == 1 and AgencyTask.objects.filter(pk=ids[0]).exists() else None
+    done = [_one(talk, task_id) for task_id in ids if task_id]
+    replies.say(talk, replies.lines(intent, [line for line, _ in done]))
+    return next((task_id for _, task_id in done if task_id), None)
 
 
-def _one(talk: Talk, task_id: int) -> str:
-    """One task of a command; a refusal is a sentence, and the next task is tried all the same."""
+def _one(talk: Talk, task_id: int) -> tuple[str, int | None]:
+    """One task of a command, as a sentence and the task if it was done; the next one is tried all the same."""
     try:
         with transaction.atomic():
             task = _visible(talk, task_id)
-            return _DOERS[talk.reading.intent](talk, task)
+            return _DOERS[talk.reading.intent](talk, task), task.pk
     except TaskError as error:
-        return f"#{task_id}: {error}"
+        return f"#{task_id}: {error}", None
 
 
 def _visible(talk: Talk, task_id: int) -> AgencyTask:
@@ -77,19 +77,18 @@ def _visible(talk: Talk, task_id: int) -> AgencyTask:
     tasks = AgencyTask.objects.filter(pk=task_id)
     person, user = talk.person, talk.person.sender.user if talk.person.sender else None
     if not (person.may_command and user and user.is_staff):
-        own = Q(pk__in=_task_ids_of_talk(talk))
-        own |= Q(created_by=user) if person.may_command and user else Q()
-        tasks = tasks.filter(own)
+        tasks = tasks.filter(_of_talk(talk) | (Q(created_by=user) if person.may_command and user else Q(pk=None)))
     task = tasks.first()
     if task is None:
         raise NotFound("no such task here")
     return task
 
 
-def _task_ids_of_talk(talk: Talk) -> Any:
+def _of_talk(talk: Talk) -> Q:
+    """Tasks that were made of messages of this talk (naming a number in it makes no task one of them)."""
     if talk.conversation is None or not talk.person.authentic:
-        return []
-    return talk.conversation.messages.filter(task__isnull=False).values("task_id")
+        return Q(pk=None)
+    return Q(source_message_id__in=talk.conversation.messages.values("pk"))
 
 
 def _check_may(talk: Talk, task: AgencyTask) -> None:
@@ -168,7 +167,7 @@ _DOERS: dict[Intent, Callable[[Any, AgencyTask], str]] = {
 
 def _overview(talk: Talk) -> Note:
     """The open tasks of this talk."""
-    tasks = AgencyTask.objects.filter(pk__in=_task_ids_of_talk(talk)).exclude(status__in=sorted(TERMINAL))
+    tasks = AgencyTask.objects.filter(_of_talk(talk)).exclude(status__in=sorted(TERMINAL))
     rows = list(tasks.order_by("-id")[: MAX_LISTED + 1])
     return replies.overview(rows[:MAX_LISTED], more=len(rows) > MAX_LISTED)
 

@@ -18,9 +18,11 @@ from webhooks.outbound import breaker, health, sql
 from webhooks.outbound.schedule import Decision, Standing, decide
 from webhooks.outbound.transports import TRANSPORTS
 from webhooks.outbound.transports.base import Delivered, Envelope, Failed, Result
+from webhooks.query import rows
 
 logger = logging.getLogger(__name__)
 
+JSONB = ("address", "config", "custom_headers")
 MAX_CRASHES = 5
 RESCUE_BATCH = 100
 NO_ROOM_S = 0.2
@@ -52,14 +54,12 @@ def claim(owner: str, free: int) -> Claim:
     """Take up to `free` due messages: per channel, per host and per second no more than the settings allow."""
     breakers = breaker.standing()
     with transaction.atomic():
-        hosts = [row["host"] for row in _rows(sql.LOCK_HOSTS, {"blocked": breakers.blocked, "space": sql.LOCK_SPACE})]
-        rows = _rows(sql.CLAIM, _claim_params(owner, free, hosts, breakers)) if hosts else []
-    if not rows:
+        hosts = [row["host"] for row in rows(sql.LOCK_HOSTS, {"blocked": breakers.blocked, "space": sql.LOCK_SPACE})]
+        claimed = rows(sql.CLAIM, _claim_params(owner, free, hosts, breakers), JSONB) if hosts else []
+    if not claimed:
         return Claim([], _wait(breakers.blocked))
-    for row in rows:
-        row.update({name: json.loads(row[name]) for name in ("address", "config", "custom_headers")})
-    secrets = keys.live({row["webhook_id"] for row in rows}, ChannelKey.Purpose.OUTBOUND)
-    return Claim([Claimed(row, owner, secrets.get(row["webhook_id"], [])) for row in rows], 0.0)
+    secrets = keys.live({row["webhook_id"] for row in claimed}, ChannelKey.Purpose.OUTBOUND)
+    return Claim([Claimed(row, owner, secrets.get(row["webhook_id"], [])) for row in claimed], 0.0)
 
 
 def _claim_params(owner: str, free: int, hosts: list[str], breakers: breaker.Breakers) -> dict[str, Any]:
@@ -78,7 +78,7 @@ def _claim_params(owner: str, free: int, hosts: list[str], breakers: breaker.Bre
 
 def _wait(blocked: list[int]) -> float | None:
     """Seconds until the next message is due."""
-    due_in = _rows(sql.NEXT_DUE, {"blocked": blocked})[0]
+    due_in = rows(sql.NEXT_DUE, {"blocked": blocked})[0]
     seconds = next(iter(due_in.values()))
     return None if seconds is None else max(NO_ROOM_S, seconds)
 
@@ -184,7 +184,7 @@ def _record(claimed: Claimed, result: Result, decision: Decision) -> str:
         "duration_ms": answer.duration_ms,
         "provider_id": result.provider_id if isinstance(result, Delivered) else "",
     }
-    if _rows(sql.FINISH, params):
+    if rows(sql.FINISH, params):
         return decision.state
     logger.warning("[Messages] message %s: lease of try %s lost before its end", claimed.id, claimed.row["epoch"])
     if isinstance(result, Delivered):
@@ -216,11 +216,4 @@ def rescue() -> int:
     """Take messages from workers whose lease ran out; answers how many."""
     once = [name for name, transport in TRANSPORTS.items() if transport.once]
     params = {"once": once, "limit": RESCUE_BATCH, "max_crashes": MAX_CRASHES}
-    return int(next(iter(_rows(sql.RESCUE, params)[0].values())))
-
-
-def _rows(statement: str, params: dict[str, Any]) -> list[dict[str, Any]]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, params)
-        names = [column.name for column in cursor.description or []]
-        return [dict(zip(names, values, strict=True)) for values in cursor.fetchall()]
+    return int(next(iter(rows(sql.RESCUE, params)[0].values())))
