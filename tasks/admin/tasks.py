@@ -6,7 +6,6 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
-from django.contrib.postgres.search import SearchQuery
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -17,7 +16,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
 
 from agency.console.lists import FastAdmin, ReadOnlyInline
-from tasks import services
+from tasks import search, services
 from tasks.actors import Actor
 from tasks.admin import facts
 from tasks.admin.actions import TaskActions
@@ -63,7 +62,7 @@ class AgencyTaskAdmin(TaskActions, FastAdmin):
     list_filter = (ViewFilter, OpenFilter, "status", TypeFilter, "priority", "review", "source_type", AgeFilter)
     ordering = ("-id",)
     sortable_by = ("id",)
-    search_fields = ("search",)
+    search_fields = ("title",)
     search_help_text = "Words of title and description, or #number"
     csv_fields = (
         "id",
@@ -136,17 +135,13 @@ class AgencyTaskAdmin(TaskActions, FastAdmin):
         """Without the wide columns that no list shows."""
         queryset = super().get_queryset(request)
         if request.resolver_match and request.resolver_match.url_name == "tasks_agencytask_changelist":
-            queryset = queryset.defer("result", "execution_config", "original_message", "metadata", "search")
+            queryset = queryset.defer("result", "execution_config", "original_message", "metadata")
         return queryset
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         """By the full-text index; `#12` or `12` names a task."""
-        term = search_term.strip()
-        number = term.removeprefix("#")
-        if number.isdecimal() and number.isascii() and len(number) < 19:
-            return queryset.filter(pk=int(number)), False
-        if term:
-            queryset = queryset.filter(search=SearchQuery(term, config="simple", search_type="websearch"))
+        if search_term.strip():
+            queryset = queryset.filter(search.matching(search_term))
         return queryset, False
 
     @admin.display(description="title", ordering="title")

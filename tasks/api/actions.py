@@ -146,4 +146,4 @@ class Duplicate(ActionView):
         """Makes a copy as a new task, which passes review by the rules of today."""
         self.body(request, task_id, Action)
         copy = services.duplicate(task_id, actor_of(request))
-        return self.shown(request, copy, 201, Location=reverse("api:task", args=[copy.pk]))
+        return self.shown(request, copy, 201, Location=reverse("tasks-api:task", args=[copy.pk]))

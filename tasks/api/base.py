@@ -29,7 +29,7 @@ class TaskView(ApiView):
 
     def find(self, request: Request, task_id: int) -> AgencyTask:
         """The task, if the caller may see it. Raises NotFound."""
-        rows = access.visible_to(request.user).select_related("created_by", "human_reviewed_by").defer("search")
+        rows = access.visible_to(request.user).select_related("created_by", "human_reviewed_by")
         task = rows.filter(pk=task_id).first()
         if task is None:
             raise NotFound("No such task")

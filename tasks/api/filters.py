@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.postgres.search import SearchQuery
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
@@ -46,11 +45,11 @@ def _conditions(query: TaskQuery) -> list[Q]:
     if query.task_type:
         found.append(Q(task_type__in=query.task_type))
     if query.tags:
-        found.append(Q(tags__contains=query.tags))
+        found.append(search.tagged(query.tags))
     if query.workflow_uuid:
         found.append(Q(workflow_uuid=query.workflow_uuid))
     if query.search:
-        found.append(_search(query.search))
+        found.append(search.matching(query.search))
     return found
 
 
@@ -77,14 +76,3 @@ def _times(query: TaskQuery) -> list[Q]:
         "created_at__gt": query.created_after,
     }
     return [Q(**{name: value}) for name, value in bounds.items() if value is not None]
-
-
-def _search(text: str) -> Q:
-    found = Q(pk__in=[])
-    words = search.to_tsquery(text)
-    if words:
-        found |= Q(search=SearchQuery(words, config="simple", search_type="raw"))
-    task_id = search.as_id(text)
-    if task_id is not None:
-        found |= Q(pk=task_id)
-    return found

@@ -29,7 +29,7 @@ class Queue(TaskView):
     def get(self, request: Request) -> Response:
         """What runs now and what will run next, in the order of work."""
         query = parse_query(LimitQuery, request)
-        rows = access.visible_to(request.user).select_related("created_by", "human_reviewed_by").defer("search")
+        rows = access.visible_to(request.user).select_related("created_by", "human_reviewed_by")
         running, waiting = overview.queue(rows, query.limit)
         counts = overview.queue_counts(access.visible_to(request.user))
         answer = QueueOut.model_construct(

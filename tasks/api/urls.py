@@ -9,7 +9,7 @@ from tasks.api import actions, artifacts, overview, problems, views
 
 __all__ = ["app_name", "ids", "problems", "urlpatterns"]  # imported for what they register
 
-app_name = "api"
+app_name = "tasks-api"
 
 ACTIONS = {
     "execute": actions.Execute,

@@ -35,7 +35,7 @@ class TaskList(TaskView):
         """Lists tasks: own ones, all of them for staff."""
         query = parse_query(TaskQuery, request)
         rows = filters.matching(access.visible_to(request.user), query)
-        rows = rows.select_related("created_by", "human_reviewed_by").defer("search")
+        rows = rows.select_related("created_by", "human_reviewed_by")
         page = page_of(request, rows, filters.sort_of(query), Place(query.limit, query.offset, query.cursor))
         return Response(page.answer(lambda found: tasks_out(found, request.user)))
 
@@ -44,7 +44,7 @@ class TaskList(TaskView):
         task_input = parse_task(request.data)
         access.check_channel(request.user, task_input.source_webhook_id)
         task = services.create(task_input, actor_of(request), API)
-        return self.shown(request, task, 201, Location=reverse("api:task", args=[task.pk]))
+        return self.shown(request, task, 201, Location=reverse("tasks-api:task", args=[task.pk]))
 
 
 class TaskItem(TaskView):

@@ -109,7 +109,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='agencytask',
             name='review_risk',
-            field=models.SmallIntegerField(default=0, editable=False),
+            field=models.SmallIntegerField(choices=[(0, 'none'), (1, 'low'), (2, 'medium'), (3, 'high')], default=0, editable=False),
         ),
         migrations.AddIndex(
             model_name='agencytask',

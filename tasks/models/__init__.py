@@ -3,7 +3,7 @@
 from tasks.models.artifact import Artifact, RememberedElement
 from tasks.models.audit import TaskEvent
 from tasks.models.execution import TaskEffect, TaskExecution, Worker
-from tasks.models.review import Approval, ReviewClaim, ReviewLink, ReviewNotice, ReviewPolicy, Risk
+from tasks.models.review import Approval, ReviewClaim, ReviewLink, ReviewNotice, ReviewPolicy
 from tasks.models.search import TaskSearch
 from tasks.models.task import (
     AgencyTask,
@@ -11,6 +11,7 @@ from tasks.models.task import (
     OnDependencyFailure,
     OnUnknown,
     Priority,
+    Risk,
     SourceType,
     TaskDependency,
     Urgency,

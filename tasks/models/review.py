@@ -13,16 +13,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from tasks.models.task import AgencyTask
-
-
-class Risk(models.IntegerChoices):
-    """How much harm a wrong yes does: orders the queue; high ones are decided one by one."""
-
-    NONE = 0, "none"
-    LOW = 1, "low"
-    MEDIUM = 2, "medium"
-    HIGH = 3, "high"
+from tasks.models.task import AgencyTask, Risk
 
 
 def _words(help_text: str) -> ArrayField:

@@ -33,6 +33,15 @@ class Urgency(models.IntegerChoices):
     IMMEDIATE = 4, "immediate"
 
 
+class Risk(models.IntegerChoices):
+    """How much harm a wrong yes does: orders the queue; high ones are decided one by one."""
+
+    NONE = 0, "none"
+    LOW = 1, "low"
+    MEDIUM = 2, "medium"
+    HIGH = 3, "high"
+
+
 class ExecutionType(models.TextChoices):
     """What starts a task."""
 
@@ -168,7 +177,7 @@ class AgencyTask(models.Model):
     review_notes = models.TextField(blank=True, default="")
     approved_digest = models.CharField(max_length=64, blank=True, default="", editable=False)
     review_plan = models.JSONField(default=dict, editable=False, help_text="What the policies demand; see tasks/review.")
-    review_risk = models.SmallIntegerField(default=0, editable=False)
+    review_risk = models.SmallIntegerField(choices=Risk, default=Risk.NONE, editable=False)
     review_due_at = models.DateTimeField(null=True, editable=False)
     review_expires_at = models.DateTimeField(null=True, editable=False)
 

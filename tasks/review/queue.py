@@ -6,10 +6,11 @@ import datetime as dt
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, QuerySet
 from django.http import HttpRequest, QueryDict
 from django.utils import timezone
 
+from tasks import search
 from tasks.models import AgencyTask, Priority, Risk
 from tasks.states import Review, Status
 
@@ -62,7 +63,7 @@ class Filters:
         """The queue, filtered and in order."""
         rows = _view(self.view, user)
         if self.search:
-            rows = rows.filter(_search(self.search))
+            rows = rows.filter(search.matching(self.search))
         for name, value in (("task_type", self.type), ("source_type", self.source)):
             rows = rows.filter(**{name: value}) if value and "\x00" not in value else rows
         if self.risk is not None:
@@ -76,10 +77,6 @@ def _number(text: str, allowed: list[int] | None = None) -> int | None:
     if not text.isdecimal() or not text.isascii() or len(text) > 6:
         return None
     return int(text) if allowed is None or int(text) in allowed else None
-
-
-def _search(words: str) -> Q:
-    return search.matching(words)
 
 
 def _view(name: str, user: Any) -> QuerySet[AgencyTask]:
