@@ -14,15 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
-from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chromium.remote_connection import ChromiumRemoteConnection
 from selenium.webdriver.remote.client_config import ClientConfig
+from selenium.webdriver.remote.file_detector import UselessFileDetector
 from selenium.webdriver.remote.webdriver import WebDriver
-from urllib3.exceptions import HTTPError
 
 from tasks.executors.browser import processes
 from tasks.executors.browser.devtools import DevTools, DevToolsError
+from tasks.executors.browser.driver import DRIVER_ERRORS
 from tasks.executors.browser.errors import BrowserUnavailable, SessionBroken
 
 logger = logging.getLogger(__name__)
@@ -73,7 +73,7 @@ class LocalBrowser:
         try:
             self.devtools.call("Browser.getVersion", timeout_s=2)
             self.driver.switch_to.window(self.home)
-        except (DevToolsError, WebDriverException, HTTPError) as error:
+        except (DevToolsError, *DRIVER_ERRORS) as error:
             logger.info("a warm browser failed its health check: %s", type(error).__name__)
             return False
         return True
@@ -88,7 +88,7 @@ class LocalBrowser:
             self.devtools.call("Browser.setDownloadBehavior", {"behavior": "deny", "browserContextId": context})
             target = self.devtools.call("Target.createTarget", {"url": "about:blank", "browserContextId": context})
             self.driver.switch_to.window(target["targetId"])
-        except (DevToolsError, WebDriverException, HTTPError) as error:
+        except (DevToolsError, *DRIVER_ERRORS) as error:
             raise SessionBroken("the browser did not open a fresh context") from error
         return str(context)
 
@@ -97,7 +97,7 @@ class LocalBrowser:
         try:
             self.devtools.call("Target.disposeBrowserContext", {"browserContextId": context}, timeout_s=5)
             self.driver.switch_to.window(self.home)
-        except (DevToolsError, WebDriverException, HTTPError) as error:
+        except (DevToolsError, *DRIVER_ERRORS) as error:
             raise SessionBroken("the browser did not close a context") from error
 
     def kill(self) -> None:
@@ -130,7 +130,7 @@ def _connect(group: processes.Group, programs: Programs, flags: list[str]) -> Lo
         driver = remote_driver(url, _options(programs.browser, flags))
         profile = Path(driver.capabilities["chrome"]["userDataDir"])
         return LocalBrowser(group, driver, DevTools.connect(profile))
-    except (WebDriverException, HTTPError, DevToolsError, KeyError) as error:
+    except (*DRIVER_ERRORS, DevToolsError, KeyError) as error:
         logger.warning("browser did not start: %s; driver said: %s", error, output.tail())
         raise BrowserUnavailable(f"{programs.browser} did not start{_sandbox_hint()}") from error
 
@@ -146,12 +146,8 @@ def remote_driver(url: str, options: Options, *, headers: dict[str, str] | None 
     connection = ChromiumRemoteConnection(
         remote_server_addr=url, vendor_prefix="goog", browser_name="chrome", client_config=config, ignore_proxy=True
     )
-    return WebDriver(command_executor=connection, options=options)
-
-
-def set_client_timeout(driver: WebDriver, seconds: float) -> None:
-    """How long the next commands may take before the session counts as broken."""
-    driver.command_executor.client_config.timeout = max(1.0, seconds)  # type: ignore[union-attr]
+    # The files we give lie where the browser runs: nothing is sent to the hub.
+    return WebDriver(command_executor=connection, options=options, file_detector=UselessFileDetector())
 
 
 class _Output:

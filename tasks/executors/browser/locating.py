@@ -73,5 +73,5 @@ def wait_for(driver: WebDriver, selector: str, seconds: float, pause: Callable[[
     if found is None:
         hidden = ask(find_all, driver, selector)
         state = "is there but not visible" if hidden else "is not on the page"
-        raise ElementNotFound(f"{selector} {state} after {seconds:g} s")
+        raise ElementNotFound(f"{selector} {state} after {seconds:.1f} s")
     return found

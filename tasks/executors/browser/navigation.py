@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 from selenium.webdriver.remote.webdriver import WebDriver
 
 from agency.http import OutboundError, check_url
-from tasks.executors.browser.driver import ask, run_script, settle
-from tasks.executors.browser.errors import NavigationFailed, NavigationRefused
+from tasks.executors.browser.driver import ask, cdp, run_script, settle
+from tasks.executors.browser.errors import NavigationFailed, NavigationRefused, StepFailed
 
 #: Addresses a window may show without having been checked: a blank one and Chromium's own error page.
 _BLANK = ("about:blank", "about:srcdoc", "chrome-error://chromewebdata/")
@@ -21,6 +21,11 @@ _COARSE = {
     "ERR_EMPTY_RESPONSE": "connection lost",
     "ERR_TIMED_OUT": "timed out",
     "ERR_CONNECTION_TIMED_OUT": "timed out",
+    "ERR_UNSAFE_PORT": "target not allowed",
+    "ERR_ADDRESS_UNREACHABLE": "could not connect",
+    "ERR_CERT_AUTHORITY_INVALID": "the certificate is not valid",
+    "ERR_CERT_COMMON_NAME_INVALID": "the certificate is not valid",
+    "ERR_CERT_DATE_INVALID": "the certificate is not valid",
     "ERR_TOO_MANY_REDIRECTS": "too many redirects",
     "ERR_TUNNEL_CONNECTION_FAILED": "could not connect",
     "ERR_PROXY_CONNECTION_FAILED": "could not connect",
@@ -58,7 +63,10 @@ def open_page(driver: WebDriver, url: str, *, fail_on_http_error: bool = True) -
     ask(driver.get, url)
     found = state(driver)
     if found.error:
-        raise NavigationFailed(f"{host_of(url)}: {_COARSE.get(found.error, found.error)}")
+        code = _why(driver, url)
+        found = state(driver)
+        if found.error:
+            raise NavigationFailed(f"{host_of(url)}: {_COARSE.get(code, code or 'could not connect')}")
     guard(driver, found)
     if found.status == 403 and _is_refusal(driver):
         raise NavigationRefused(f"{host_of(url)}: target not allowed")
@@ -80,6 +88,14 @@ def guard(driver: WebDriver, found: PageState | None = None) -> PageState:
         ask(driver.get, "about:blank")
         raise
     return found
+
+
+def _why(driver: WebDriver, url: str) -> str:
+    """Chromium's code for a failed load. A headless shell's error page says nothing, so the load is tried once more."""
+    try:
+        return str(cdp(driver, "Page.navigate", {"url": url}).get("errorText", "")).removeprefix("net::")
+    except StepFailed:
+        return ""
 
 
 def host_of(url: str) -> str:

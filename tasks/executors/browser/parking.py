@@ -22,6 +22,7 @@ from django.conf import settings
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chromium.remote_connection import ChromiumRemoteConnection
 from selenium.webdriver.remote.client_config import ClientConfig
+from selenium.webdriver.remote.file_detector import UselessFileDetector
 from selenium.webdriver.remote.webdriver import WebDriver
 
 from tasks.executors.browser import processes
@@ -92,7 +93,9 @@ def _attached(note: dict[str, Any], folder: Path) -> BrowserSession | None:
         remote_server_addr=note["hub"], vendor_prefix="goog", browser_name="chrome", client_config=config,
         ignore_proxy=True,
     )  # fmt: skip
-    driver = _AttachedDriver(command_executor=connection, options=Options())
+    driver = _AttachedDriver(
+        command_executor=connection, options=Options(), file_detector=UselessFileDetector()
+    )
     driver.session_id = note["session"]
     try:
         processes.write_record(folder, int(note["pid"]))

@@ -143,10 +143,10 @@ class Performance:
         return self._ends(step, error)
 
     def _raise_if_stopped(self, error: BrowserError) -> None:
-        """A session that the watchdog ended is no failure of the page: the attempt was stopped."""
+        """What fails because the attempt was stopped (the watchdog ends the browser) is no failure of the page."""
         if isinstance(error, SessionBroken):
             self.run.session.broken = True
-            self.run.ctx.check()
+        self.run.ctx.check()
 
     def _ends(self, step: Step, error: BrowserError) -> Outcome:
         run = self.run

@@ -68,7 +68,7 @@ def download(run: Run, step: Download) -> dict[str, Any]:
 def safe_name(name: str) -> str:
     """A file name without folders, controls or leading dots."""
     last = name.replace("\\", "/").rpartition("/")[2]
-    return _UNSAFE.sub("_", last).lstrip(". ")[:120] or "file"
+    return _UNSAFE.sub("_", last).lstrip("._ ")[:120] or "file"
 
 
 def _upload_data(run: Run, step: Upload) -> bytes:

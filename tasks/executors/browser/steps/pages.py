@@ -36,7 +36,7 @@ def wait(run: Run, step: Wait) -> dict[str, Any]:
     came = poll_until(limit, lambda: _is_there(run, step) == wanted, run.pause)
     if not came:
         what = step.selector or step.text or step.url
-        raise StepTimedOut(f"“{what}” was {'not there' if wanted else 'still there'} after {limit:g} s")
+        raise StepTimedOut(f"“{what}” was {'not there' if wanted else 'still there'} after {limit:.1f} s")
     return {}
 
 
