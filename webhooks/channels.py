@@ -117,6 +117,11 @@ def parse_channel(raw: Any) -> ChannelInput:
         raise Invalid(errors_of(error)) from None
 
 
+def check(given: ChannelInput) -> None:
+    """What is wrong with a channel between its fields. Raises Invalid."""
+    _check(Webhook(**_columns(given)))
+
+
 def create(given: ChannelInput, actor: Actor) -> Made:
     """Make a channel with its keys. Secrets that can be invented are, when none is given. Raises Invalid."""
     channel = Webhook(**_columns(given), owner_id=actor.user_id)

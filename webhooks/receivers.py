@@ -14,6 +14,7 @@ from webhooks.outbound import outbox
 from webhooks.outbound.notes import Note, task_link
 from webhooks.query import rows
 
+JSONB = ("waiting_for", "review_reasons", "result")
 TELLS_BY_ITSELF = frozenset({"notification", "reminder"})
 """Types whose work is to tell: when it succeeds there is nothing more to say."""
 

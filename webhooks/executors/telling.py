@@ -29,7 +29,12 @@ class _Telling(Config):
     recipient: Recipient = OWNER
     webhook_id: Annotated[
         int | None,
-        Field(gt=0, lt=2**63, description="The channel; by default the one the task came from, else the site's mail."),
+        Field(
+            gt=0,
+            lt=2**63,
+            strict=True,
+            description="The channel; by default the one the task came from, else the site's mail.",
+        ),
     ] = None
 
     @field_validator("recipient")

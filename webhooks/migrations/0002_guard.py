@@ -18,7 +18,7 @@ BEGIN
   IF NEW.epoch < OLD.epoch THEN
     RAISE EXCEPTION 'epoch of message % may not fall from % to %', OLD.id, OLD.epoch, NEW.epoch USING ERRCODE = 'TX002';
   END IF;
-  IF (OLD.state = 'pending' AND NEW.state = 'sending') <> (NEW.epoch = OLD.epoch + 1) THEN
+  IF NEW.epoch <> OLD.epoch + (OLD.state = 'pending' AND NEW.state = 'sending')::int THEN
     RAISE EXCEPTION 'a claim of message % takes the next epoch, and only a claim does', OLD.id USING ERRCODE = 'TX003';
   END IF;
   IF NEW.message_id <> OLD.message_id OR (OLD.expunged_at IS NULL AND NEW.expunged_at IS NULL

@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
+from tasks.tests.conftest import runner, target
 from webhooks import valkey, worker
 from webhooks.inbound import door
+
+__all__ = ["runner", "target"]  # fixtures of the tasks app
 
 
 @pytest.fixture(autouse=True)
