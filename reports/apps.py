@@ -13,8 +13,10 @@ class ReportsConfig(AppConfig):
     verbose_name = "Reports"
 
     def ready(self) -> None:
-        """Adds the executor by the door that plugins use."""
+        """Adds the executor by the door that plugins use, and the pages to the console."""
+        from reports import console
         from reports.executor import ReportGeneration
         from tasks.executors import registry
 
         registry.register(ReportGeneration)
+        console.register()

@@ -19,6 +19,8 @@ class Unit(StrEnum):
     MS = "ms"
     TEXT = "text"
     DAY = "day"
+    #: A word of the wire: in files and JSON, not on pages.
+    CODE = "code"
 
 
 class Shape(StrEnum):

@@ -22,10 +22,9 @@ DEFAULT_SPAN = Span.LAST_30_DAYS
 ChannelId = Annotated[int, Field(gt=0, lt=2**63)]
 
 
-class ReportConfig(Config):
-    """executionConfig of report_generation: startDate and endDate, or a `period` that moves with the calendar."""
+class Coverage(Config):
+    """Which time and what of it: startDate and endDate, or a `period` that moves with the calendar."""
 
-    report_type: Literal["task_summary", "execution_stats", "webhook_activity"]
     start_date: AwareDatetime | None = None
     end_date: AwareDatetime | None = None
     period: Span | None = None
@@ -33,12 +32,6 @@ class ReportConfig(Config):
     task_types: Annotated[list[Annotated[str, Field(max_length=100)]], Field(max_length=50)] = []
     channels: Annotated[list[ChannelId], Field(max_length=100)] = []
     format: Literal["json", "csv", "xlsx"] = "json"
-    send_notification: bool = False
-    recipient: Recipient = OWNER
-    webhook_id: Annotated[
-        ChannelId | None,
-        Field(description="The channel that is told; by default the one the task came from, else the site's mail."),
-    ] = None
 
     @field_validator("timezone")
     @classmethod
@@ -50,7 +43,7 @@ class ReportConfig(Config):
         return name
 
     @model_validator(mode="after")
-    def _one_period(self) -> ReportConfig:
+    def _one_period(self) -> Coverage:
         if self.period is not None and (self.start_date or self.end_date):
             raise ValueError("give startDate and endDate, or period, not both")
         if (self.start_date is None) != (self.end_date is None):
@@ -66,6 +59,18 @@ class ReportConfig(Config):
         if self.start_date and self.end_date:
             return between(self.start_date, self.end_date, zone)
         return of_span(self.period or DEFAULT_SPAN, now, zone)
+
+
+class ReportConfig(Coverage):
+    """executionConfig of report_generation."""
+
+    report_type: Literal["task_summary", "execution_stats", "webhook_activity"]
+    send_notification: bool = False
+    recipient: Recipient = OWNER
+    webhook_id: Annotated[
+        ChannelId | None,
+        Field(description="The channel that is told; by default the one the task came from, else the site's mail."),
+    ] = None
 
 
 class ReportGeneration(Executor[ReportConfig]):
@@ -132,8 +137,5 @@ class ReportGeneration(Executor[ReportConfig]):
         return {"messageId": message_id, "channel": channel.name, "recipient": config.recipient}
 
     def _keep(self, made: Report, config: ReportConfig, ctx: Context) -> dict[str, Any]:
-        save = getattr(ctx, "save_artifact", None)
-        if save is None:
-            return {}
         file = exports.export(made, config.format)
-        return {"artifact": save(file.name, file.content_type, file.data)}
+        return {"artifact": ctx.save_artifact(file.name, file.content_type, file.data)}

@@ -13,7 +13,11 @@ def refresh_rollups() -> None:
     rollups.refresh()
 
 
+#: Messages are tried for about a day and held for at most a month.
+SWEPT_DAYS = 35
+
+
 @shared_task(name="reports.jobs.sweep_rollups")
 def sweep_rollups() -> None:
-    """Counts anew everything that is kept."""
-    rollups.sweep()
+    """Counts anew what is recent."""
+    rollups.sweep(SWEPT_DAYS)

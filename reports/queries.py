@@ -14,7 +14,7 @@ from reports.period import UTC, Period
 from reports.rollups import DAY, HOUR, day_of
 
 #: Up to so many measured rows percentiles are taken from the rows themselves; beyond, from the histogram.
-EXACT_UP_TO = 100_000
+EXACT_UP_TO = 10_000
 
 
 @dataclass(frozen=True)

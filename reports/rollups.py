@@ -24,6 +24,7 @@ HOUR = dt.timedelta(hours=1)
 DAY = dt.timedelta(days=1)
 #: A sweep counts this many days in one transaction.
 SWEEP_DAYS = 7
+_EVER = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 _CELL = "at, subject, outcome, cause"
 
@@ -105,20 +106,22 @@ def refresh() -> dict[str, int]:
 def _first_count(mark: RollupMark) -> dict[str, int]:
     """Everything there is, once: an installation that ran before it had rollups."""
     (horizon,) = _execute(_HORIZON, {})[0]
-    counted = {fact.name: sum(_sweep_days(fact, days) for days in _weeks(fact)) for fact in facts.ALL.values()}
+    counted = {fact.name: sum(_sweep_days(fact, days) for days in _weeks(fact, _EVER)) for fact in facts.ALL.values()}
     mark.seen_until, mark.refreshed_at, mark.swept_at = horizon, timezone.now(), timezone.now()
     mark.save()
     return counted
 
 
-def sweep() -> int:
-    """Counts anew everything that is kept, a few days per transaction. Heals cells that a rare change was missed in.
+def sweep(days_back: int | None = None) -> int:
+    """Counts anew what is kept, a few days per transaction: all of it, or the last days. Heals cells that a rare change
+    was missed in (a finished message that was changed by hand leaves no trace of its own).
 
     Answers the number of days counted, summed over the facts.
     """
     counted = 0
+    since = _EVER if days_back is None else timezone.now() - DAY * days_back
     for fact in facts.ALL.values():
-        for days in _weeks(fact):
+        for days in _weeks(fact, since):
             with transaction.atomic():
                 lock()
                 counted += _sweep_days(fact, days)
@@ -172,12 +175,12 @@ def _sweep_days(fact: Fact, days: list[dt.datetime]) -> int:
     return len(days)
 
 
-def _weeks(fact: Fact) -> list[list[dt.datetime]]:
-    """The days that hold rows or live cells of a fact, a few at a time."""
+def _weeks(fact: Fact, since: dt.datetime) -> list[list[dt.datetime]]:
+    """The days from `since` on that hold rows or live cells of a fact, a few at a time."""
     found = _execute(
-        f"SELECT DISTINCT date_trunc('day', at, 'UTC') AS day FROM ({fact.rows('true')}) f UNION "
-        "SELECT at FROM report_rollups WHERE fact = %(fact)s AND grain = 'day' ORDER BY day",
-        {"fact": fact.name},
+        f"SELECT DISTINCT date_trunc('day', at, 'UTC') AS day FROM ({fact.rows(f'{fact.time} >= %(since)s')}) f UNION "
+        "SELECT at FROM report_rollups WHERE fact = %(fact)s AND grain = 'day' AND at >= %(since)s ORDER BY day",
+        {"fact": fact.name, "since": day_of(since)},
     )
     days = [day for (day,) in found]
     return [days[i : i + SWEEP_DAYS] for i in range(0, len(days), SWEEP_DAYS)]

@@ -60,8 +60,8 @@ def _causes(report: Report) -> list[str]:
     table = next((t for t in report.tables if t.key == "failuresByCause"), None)
     if table is None or not table.rows:
         return []
-    label, kind, count = table.index("label"), table.index("taskType"), table.index("count")
-    top = [f"{row[count]} × {row[label]} ({row[kind]})" for row in table.rows[:TOP_CAUSES]]
+    label, count = table.index("label"), table.index("count")
+    top = [f"{row[label]} ({row[count]})" for row in table.rows[:TOP_CAUSES]]
     return ["", "Failed most of: " + ", ".join(top)]
 
 

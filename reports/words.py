@@ -43,6 +43,8 @@ def change(metric: Metric) -> str:
         return "" if not metric.value or metric.before is None else "none before"
     if metric.change == 0:
         return "unchanged"
+    if abs(metric.change) < (0.0005 if metric.unit is Unit.SHARE else 0.005):
+        return "about the same"
     sign = "+" if metric.change > 0 else "−"
     if metric.unit is Unit.SHARE:
         return f"{sign}{abs(metric.change) * 100:.1f} points"
@@ -51,7 +53,7 @@ def change(metric: Metric) -> str:
 
 def tone(metric: Metric) -> str:
     """Whether the change is good, bad or neither: a class name."""
-    if not metric.change or not metric.good:
+    if not metric.change or not metric.good or change(metric) == "about the same":
         return "even"
     return "good" if (metric.change > 0) == (metric.good == "up") else "bad"
 

@@ -87,6 +87,7 @@ class ExecutionStats(Kind):
             self._by_type(),
             self._by_status(),
             self._causes(),
+            self._causes_by_type(),
             self._per_day_and_type(),
         ]
 
@@ -151,25 +152,39 @@ class ExecutionStats(Kind):
         rows = [(human(end), end, n, share(n, whole)) for end, n in found.most_common()]
         columns = [
             Column("label", "Outcome", Unit.TEXT),
-            Column("status", "Code", Unit.TEXT),
+            Column("status", "Code", Unit.CODE),
             Column("count", "Attempts"),
             Column("share", "Share", Unit.SHARE),
         ]
         return Table("byStatus", "By outcome", columns, rows, Chart(Shape.BARS, "label", ("count",)))
 
+    @property
+    def _failed(self) -> list[Count]:
+        return [c for c in self.here.attempts if c.outcome in FAILURES]
+
     def _causes(self) -> Table:
-        failed = [c for c in self.here.attempts if c.outcome in FAILURES]
-        found, whole = tally.by(lambda c: (c.cause or c.outcome, c.subject), failed), tally.total(failed)
-        rows = [(human(cause), cause, kind, n, share(n, whole)) for (cause, kind), n in found.most_common()]
+        found, whole = tally.by(lambda c: c.cause or c.outcome, self._failed), tally.total(self._failed)
+        rows = [(human(cause), cause, n, share(n, whole)) for cause, n in found.most_common()]
         columns = [
             Column("label", "Cause", Unit.TEXT),
-            Column("cause", "Code", Unit.TEXT),
-            Column("taskType", "Type", Unit.TEXT),
+            Column("cause", "Code", Unit.CODE),
             Column("count", "Attempts"),
             Column("share", "Share", Unit.SHARE),
         ]
         chart = Chart(Shape.BARS, "label", ("count",))
         return Table("failuresByCause", "Causes of failure", columns, rows, chart, "Nothing failed.")
+
+    def _causes_by_type(self) -> Table:
+        found, whole = tally.by(lambda c: (c.cause or c.outcome, c.subject), self._failed), tally.total(self._failed)
+        rows = [(human(cause), cause, kind, n, share(n, whole)) for (cause, kind), n in found.most_common()]
+        columns = [
+            Column("label", "Cause", Unit.TEXT),
+            Column("cause", "Code", Unit.CODE),
+            Column("taskType", "Type", Unit.TEXT),
+            Column("count", "Attempts"),
+            Column("share", "Share", Unit.SHARE),
+        ]
+        return Table("failuresByCauseAndType", "Causes of failure by type", columns, rows, empty="Nothing failed.")
 
     def _per_day_and_type(self) -> Table:
         found = tally.grid(lambda c: (c.day, c.subject), tally.outcome_of, self.here.attempts)

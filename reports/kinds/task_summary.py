@@ -125,7 +125,7 @@ class TaskSummary(Kind):
         rows = [(human(s), s.value, found[s.value], share(found[s.value], whole)) for s in Status if found[s.value]]
         columns = [
             Column("label", "Status now", Unit.TEXT),
-            Column("status", "Code", Unit.TEXT),
+            Column("status", "Code", Unit.CODE),
             Column("count", "Tasks"),
             Column("share", "Share", Unit.SHARE),
         ]

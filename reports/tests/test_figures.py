@@ -99,7 +99,7 @@ def test_the_execution_stats_equal_a_count_by_hand(past: Past, period: Period) -
     assert found["durationP50"] == nearest_rank(ran, 50)
     assert found["durationP95"] == nearest_rank(ran, 95)
     assert found["durationMax"] == max(ran, default=None)
-    causes = {(row[1], row[2]): row[3] for row in table(made, "failuresByCause")}
+    causes = {(row[1], row[2]): row[3] for row in table(made, "failuresByCauseAndType")}
     assert causes == dict(Counter((x.error_code, x.task.task_type) for x in bad))
     for row in table(made, "byType"):
         mine = [x for x in attempts if x.task.task_type == row[0]]
