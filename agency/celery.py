@@ -24,10 +24,12 @@ def every(seconds: float, task: str, queue: str = "upkeep", **options: Any) -> d
 BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "process pending tasks": every(1, "tasks.jobs.process_pending"),
     "rescue lost attempts": every(5, "tasks.jobs.reap"),
+    "end orphaned browsers": every(30, "tasks.jobs.reap_browsers", queue="browser"),
     "remind of reviews": every(30, "tasks.jobs.review_clocks"),
     "rescue and announce messages": every(5, "webhooks.jobs.sweep"),
     "forget old messages": every(3600, "webhooks.jobs.purge"),
     "count what changed": every(60, "reports.jobs.refresh_rollups"),
+    "count what is recent anew": every(86_400, "reports.jobs.sweep_rollups"),
 }
 
 app = Celery("agency")
