@@ -6,13 +6,14 @@ import datetime as dt
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from tasks.executors import registry
-from tasks.models import AgencyTask
+from tasks.models import AgencyTask, TaskExecution
 from tasks.states import OPEN, Review, Status
 
 #: The filters people use daily, by name: the dashboard links to them.
@@ -22,6 +23,8 @@ VIEWS: dict[str, Any] = {
     "running": _("running or queued"),
     "overdue": _("past their deadline"),
     "failed_today": _("failed in the last 24 hours"),
+    "done_today": _("done in the last 24 hours"),
+    "ended_today": _("ended in the last 24 hours"),
     "scheduled": _("scheduled"),
     "mine": _("made by me"),
 }
@@ -36,6 +39,11 @@ def view_of(queryset: QuerySet[AgencyTask], name: str, user: Any) -> QuerySet[Ag
         "running": {"status__in": [Status.QUEUED, Status.IN_PROGRESS]},
         "overdue": {"deadline__lt": now, "completed_at__isnull": True},
         "failed_today": {"status": Status.FAILED, "completed_at__gte": now - dt.timedelta(days=1)},
+        "done_today": {"status": Status.COMPLETED, "completed_at__gte": now - dt.timedelta(days=1)},
+        "ended_today": {
+            "status__in": [Status.COMPLETED, Status.FAILED],
+            "completed_at__gte": now - dt.timedelta(days=1),
+        },
         "scheduled": {"status": Status.PENDING, "scheduled_for__gt": now, "review__in": [Review.NONE, Review.APPROVED]},
         "mine": {"created_by": user},
     }
@@ -103,3 +111,24 @@ class OpenFilter(admin.SimpleListFilter):
         if self.value() == "no":
             return queryset.exclude(status__in=sorted(OPEN))
         return queryset
+
+
+class CauseFilter(admin.SimpleListFilter):
+    """The code of an error that the last failed attempt ended with; the dashboard links here. "-" is no code."""
+
+    title = _("cause")
+    parameter_name = "cause"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """Only the one in use: all codes would need a scan."""
+        chosen = request.GET.get(self.parameter_name, "").replace("\x00", "")[:50]
+        return [(chosen or "-", chosen or _("no code"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if not self.value():
+            return queryset
+        attempts = TaskExecution.objects.filter(task=OuterRef("pk")).order_by("-attempt")
+        code = "" if self.value() == "-" else self.value()
+        return queryset.annotate(last_code=Coalesce(Subquery(attempts.values("error_code")[:1]), Value(""))).filter(
+            last_code=code
+        )

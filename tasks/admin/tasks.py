@@ -20,7 +20,7 @@ from tasks import search, services
 from tasks.actors import Actor
 from tasks.admin import facts
 from tasks.admin.actions import TaskActions
-from tasks.admin.filters import AgeFilter, OpenFilter, TypeFilter, ViewFilter
+from tasks.admin.filters import AgeFilter, CauseFilter, OpenFilter, TypeFilter, ViewFilter
 from tasks.admin.forms import TaskForm, show_errors
 from tasks.errors import Invalid, TaskError
 from tasks.models import AgencyTask, Approval, TaskDependency, TaskEvent, TaskExecution
@@ -59,7 +59,7 @@ class AgencyTaskAdmin(TaskActions, FastAdmin):
 
     list_display = ("id", "name", "task_type", "state", "level", "review_state", "scheduled_for", "created_at", "tries")
     list_display_links = ("id",)
-    list_filter = (ViewFilter, OpenFilter, "status", TypeFilter, "priority", "review", "source_type", AgeFilter)
+    list_filter = (ViewFilter, OpenFilter, "status", TypeFilter, "priority", "review", "source_type", AgeFilter, CauseFilter)
     ordering = ("-id",)
     sortable_by = ("id",)
     search_fields = ("title",)

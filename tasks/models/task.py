@@ -343,7 +343,10 @@ class AgencyTask(models.Model):
             models.Index("completed_at", "id", name="task_by_completed", condition=Q(completed_at__isnull=False)),
             models.Index("source_message_id", name="task_by_message", condition=Q(source_message_id__isnull=False)),
             models.Index("workflow_uuid", name="task_by_workflow", condition=Q(workflow_uuid__isnull=False)),
-            # rows that most tasks do not have cost the others nothing
+            # what most tasks lack: these cost the others nothing
+            models.Index(F("id").desc(), name="task_reviewed", condition=Q(requires_human_review=True)),
+            models.Index(F("id").desc(), name="task_for_people", condition=Q(assigned_to_bot=False)),
+            models.Index("source_type", F("id").desc(), name="task_by_source", condition=~Q(source_type="api")),
             models.Index("template", F("id").desc(), name="task_by_template", condition=Q(template__isnull=False)),
             models.Index("schedule", F("id").desc(), name="task_by_schedule", condition=Q(schedule__isnull=False)),
             models.Index(
