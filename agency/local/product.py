@@ -147,12 +147,10 @@ def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def collect_static(environment: Mapping[str, str], folder: Path) -> None:
-    """Hashes and compresses the static files, when any is newer than the last collection."""
+def static_is_stale(folder: Path) -> bool:
+    """Is any static file newer than the last collection into `folder`?"""
     manifest = folder / "staticfiles.json"
-    if manifest.is_file() and manifest.stat().st_mtime >= _newest_static():
-        return
-    manage(environment, "collectstatic", "--noinput", "--verbosity", "0")
+    return not manifest.is_file() or manifest.stat().st_mtime < _newest_static()
 
 
 def _newest_static() -> float:

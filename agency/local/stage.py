@@ -64,7 +64,7 @@ def play(
             environment = _environment(home, port, {"DATABASE_URL": postgres.url(), "REDIS_URL": valkey.url})
             environment |= settings or {}
             supervisor.environment = environment
-            product.manage(environment, "migrate", "--noinput", "--verbosity", "0")
+            product.manage(environment, "prepare")
             for program in product.programs(HOST, port):
                 supervisor.add(program)
             product.await_ready(supervisor, HOST, port)
@@ -74,16 +74,20 @@ def play(
             supervisor.stop()
 
 
-def _environment(home: Path, port: int, servers: dict[str, str]) -> dict[str, str]:
-    """Settings of nobody else: not this checkout's .env, not what a person exported for another installation."""
+def own_environment() -> dict[str, str]:
+    """This process's environment without any of Agency's settings: not what a person exported for an installation."""
     known = Checkout().root / ".env.example"
     foreign = {line.lstrip("#").split("=")[0] for line in known.read_text().splitlines() if "=" in line}
     kept = {name: value for name, value in os.environ.items() if name.removesuffix("_FILE") not in foreign}
+    browser = {name: os.environ[name] for name in ("CHROMIUM_PATH", "CHROMEDRIVER_PATH") if name in os.environ}
+    return {**kept, **browser}
+
+
+def _environment(home: Path, port: int, servers: dict[str, str]) -> dict[str, str]:
     own = {
         "PUBLIC_URL": f"http://localhost:{port}",
         "MEDIA_ROOT": str(home / "media"),
         "EMAIL_URL": "consolemail://",
         "PYTHONUNBUFFERED": "1",
     }
-    browser = {name: os.environ[name] for name in ("CHROMIUM_PATH", "CHROMEDRIVER_PATH") if name in os.environ}
-    return {**kept, **TEST_ENVIRONMENT, **own, **browser, **servers}
+    return {**own_environment(), **TEST_ENVIRONMENT, **own, **servers}

@@ -68,9 +68,8 @@ def _start(place: Checkout, supervisor: Supervisor, host: str, port: int) -> Non
     environment = _with_servers(place, supervisor, {"PUBLIC_URL": url, "STATIC_COLLECTED": "true"})
     supervisor.environment = {**environment, "PYTHONUNBUFFERED": "1"}
     say("Migrating")
-    product.manage(environment, "migrate", "--noinput", "--verbosity", "0")
-    product.collect_static(environment, place.static)
-    login = product.manage(environment, "first_admin").strip()
+    static = ["--static"] if product.static_is_stale(place.static) else []
+    login = product.manage(environment, "prepare", "--admin", *static).strip()
     for program in product.programs(host, port):
         supervisor.add(program)
     say("Starting web, workers and beat")
@@ -144,7 +143,7 @@ def run(arguments: list[str]) -> int:
         supervisor = Supervisor({}, place.log, say)
         try:
             environment = _with_servers(place, supervisor, {})
-            product.manage(environment, "migrate", "--noinput", "--verbosity", "0")
+            product.manage(environment, "prepare")
             return _shell(command, environment)
         except Stop:
             return 130

@@ -37,7 +37,7 @@ def run(arguments: list[str]) -> int:
     with Target() as target, stage.play(_settings(target, modules), say=_aside) as product:
         print(f"Ready on {product.url} after {time.monotonic() - began:.1f} s\n", flush=True)
         rows = _play(lines, product, target)
-        if not all(row.good for row in rows):
+        if not all_good(rows):
             _keep_logs(product)
     print("\n" + table(rows))
     for row in rows:
@@ -45,7 +45,12 @@ def run(arguments: list[str]) -> int:
             print(f"\n{row.line.title}\n{row.trace}", file=sys.stderr)
     good = sum(row.good for row in rows)
     print(f"\n{good} of {len(rows)} as they should be, in {time.monotonic() - began:.0f} s")
-    return 0 if rows and good == len(rows) else 1
+    return 0 if all_good(rows) else 1
+
+
+def all_good(rows: list[Row]) -> bool:
+    """Every line was as it should be, and there was at least one."""
+    return bool(rows) and all(row.good for row in rows)
 
 
 def _chosen(line: Line, words: list[str]) -> bool:
@@ -76,7 +81,7 @@ def _play(lines: list[Line], product: Stage, target: Target) -> list[Row]:
             with ThreadPoolExecutor(at_once) as pool:
                 for row in rows:
                     if row.line.alone is chosen:
-                        pool.submit(_act, row, Play(product, target, customer, reviewer))
+                        pool.submit(act, row, Play(product, target, customer, reviewer))
     return rows
 
 
@@ -87,7 +92,9 @@ def _client(product: Stage, name: str) -> Client:
     return Client(stage.HOST, product.port, token)
 
 
-def _act(row: Row, play: Play) -> None:
+def act(row: Row, play: Play) -> None:
+    """Plays one line and notes on its row what was seen, or what was not as promised."""
+
     def progress(note: str) -> None:
         row.note = note
 
