@@ -129,7 +129,7 @@ def create(given: ChannelInput, actor: Actor) -> Made:
     with transaction.atomic():
         channel.save()
         secrets = {
-            purpose: secret
+            str(purpose): secret
             for purpose, secret in (
                 (Purpose.INBOUND, _first_key(channel, Purpose.INBOUND, given.inbound_secret, actor)),
                 (Purpose.OUTBOUND, _first_key(channel, Purpose.OUTBOUND, given.outbound_secret, actor)),

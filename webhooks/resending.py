@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -90,7 +91,7 @@ def _one(message_id: int, statement: str, actor: Actor, action: str, refusal: st
     return message
 
 
-def _revive(which: str, params: dict[str, object], actor: Actor, data: dict[str, object]) -> int:
+def _revive(which: str, params: dict[str, Any], actor: Actor, data: dict[str, Any]) -> int:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_REVIVE.format(which=which), {**params, "limit": BULK_LIMIT})
         channels = [row[0] for row in cursor.fetchall()]

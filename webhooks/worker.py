@@ -137,7 +137,7 @@ def make_loops() -> dict[str, Loop]:
 class MessagesStep(bootsteps.StartStopStep):
     """Starts the loops in a Celery worker that consumes the queue io."""
 
-    requires = {"celery.worker.components:Pool"}
+    requires = ("celery.worker.components:Pool",)
 
     def start(self, parent: Any) -> None:
         """Begins when the worker is up."""

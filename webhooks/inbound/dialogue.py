@@ -108,7 +108,8 @@ def read(channel: Webhook, text: str, subject: str, setting: Setting) -> Underst
 def act(talk: Talk) -> int | None:
     """Do what a message asks for; answers the task it made or is about. Inside the message's transaction."""
     if talk.reading.intent in {Intent.STOP, Intent.START}:
-        return _mute(talk)
+        _mute(talk)
+        return None
     if talk.reading.intent == Intent.ANSWER or talk.reading.intent in acting.COMMANDS:
         return acting.command(talk)
     if talk.reading.intent == Intent.HELP:

@@ -106,8 +106,7 @@ def _read(door: Door, raw: RawMessage) -> tuple[Incoming, str, Taken]:
     if incoming.kind == Kind.TASK:
         problems = task_problems(incoming.document)
         if problems:
-            error = problems[0].message
-            return incoming, "unusable", Taken(400, error=error, errors=problems)
+            return incoming, "unusable", Taken(400, error=problems[0].message, errors=problems)
     return incoming, "received", Taken(202)
 
 

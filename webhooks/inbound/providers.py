@@ -66,7 +66,7 @@ def custom(raw: RawMessage) -> Incoming:
     document = _object(raw)
     event_type = _text(document, "type")
     data = _part(document, "data") if event_type and "data" in document else document
-    common = {
+    common: dict[str, Any] = {
         "event_type": event_type,
         "external_id": _text(document, "id", "messageId", "eventId"),
         "sender": _text(data, "from", "sender"),

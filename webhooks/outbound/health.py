@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -38,7 +39,7 @@ def disable_if_failing(channel_id: int) -> bool:
 
 
 def _disable(channel_id: int, reason: str, *, only_failing: bool) -> bool:
-    params = {
+    params: dict[str, Any] = {
         "id": channel_id,
         "reason": reason,
         "only_failing": only_failing,

@@ -46,7 +46,7 @@ def post(draft: Draft) -> int | None:
     channel, now = draft.channel, timezone.now()
     recipient, address, held = _where(draft)
     not_before = draft.not_before if draft.pressing else after_quiet(channel, draft.not_before or now)
-    params = {
+    params: dict[str, Any] = {
         "message_id": signing.new_message_id(),
         "dedupe_key": draft.dedupe_key[:255],
         "webhook_id": channel.pk,

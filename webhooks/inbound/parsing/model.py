@@ -50,7 +50,7 @@ def read(text: str, subject: str, setting: Setting) -> Understanding | None:
     """The model's reading, or None when there is no model, it fails, or it sees no work in the text."""
     if find_spec("agency.llm") is None:
         return None
-    from agency import llm
+    from agency import llm  # type: ignore[attr-defined]
 
     if not llm.is_configured():
         return None

@@ -94,7 +94,7 @@ class Transport(ABC):
     """Sends messages of one channel type. Stateless; one instance serves all threads."""
 
     type: ClassVar[str]
-    Config: ClassVar[type[TransportConfig]]
+    Config: ClassVar[Any]
     #: Sending twice is worse than not knowing: an unknown outcome is held for a person.
     once: ClassVar[bool] = False
     #: Longest text it takes, in characters.
