@@ -52,7 +52,7 @@ class EventInline(admin.TabularInline):
 
     def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
         formset = super().get_formset(request, obj, **kwargs)
-        formset.get_queryset = _newest  # type: ignore[method-assign]
+        formset.get_queryset = _newest  # type: ignore[assignment]
         return formset
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -81,7 +81,7 @@ class CredentialAdmin(admin.ModelAdmin):
     def hosts(self, obj: Credential) -> str:
         return ", ".join(obj.allowed_hosts)
 
-    def get_fields(self, request: HttpRequest, obj: Credential | None = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: Credential | None = None) -> Any:
         fields = ["name", "kind", "account", "allowed_hosts", "secret"]
         return fields if obj is None else [*fields, *self.readonly_fields]
 

@@ -105,8 +105,8 @@ def _exchange(
             connection.request(method, target.path, body=payload or None, headers=lines, preload_content=False)
         except (BrokenPipeError, ConnectionResetError):
             # A target may answer (413, 401) and close before it has read everything: that answer still counts.
-            return connection.getresponse()  # type: ignore[return-value]
-        return connection.getresponse()  # type: ignore[return-value]
+            return connection.getresponse()
+        return connection.getresponse()
     except OutboundError:
         raise
     except TimeoutError as error:

@@ -123,7 +123,7 @@ class PinnedConnection(HTTPConnection):
             sock.close()
             raise
         self.guarded = DeadlineSocket(sock, self._clock)
-        self.sock = self.guarded  # type: ignore[assignment]
+        self.sock = self.guarded
 
     def _dial(self) -> socket.socket:
         late = False

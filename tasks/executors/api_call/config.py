@@ -54,7 +54,7 @@ Scalar = str | int | float | bool | Annotated[dict[str, Any], AfterValidator(_re
 class ApiCallConfig(Config):
     """One HTTP request. Times in milliseconds, sizes in bytes."""
 
-    model_config = ConfigDict(Config.model_config, title="API call")
+    model_config = ConfigDict(title="API call")
 
     api_endpoint: Annotated[str, Field(max_length=2048), AfterValidator(_endpoint)]
     api_method: Annotated[Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"], BeforeValidator(_upper)] = "GET"
