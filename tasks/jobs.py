@@ -26,6 +26,14 @@ def reap() -> None:
     dispatch.reap()
 
 
+@shared_task(name="tasks.jobs.reap_browsers")
+def reap_browsers() -> None:
+    """Ends the browsers, here and at Browserbase, whose worker is dead."""
+    from tasks.executors.browser.pool import reap_orphans  # Selenium belongs to the browser worker alone
+
+    reap_orphans()
+
+
 @shared_task(name="tasks.jobs.review_clocks")
 def review_clocks() -> None:
     """Reminders, escalations and expiry of reviews."""

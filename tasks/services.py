@@ -341,8 +341,16 @@ def _answer_question(task: AgencyTask, actor: Actor, given: dict[str, Any]) -> N
     if offered and given["answer"] not in offered:
         message = f"answer must be one of {', '.join(map(str, offered))}"
         raise Invalid([FieldError("#/answer", "choice", message)])
-    lifecycle.answer(task.pk, task.waiting_token, actor, given)
+    lifecycle.answer(task.pk, task.waiting_token, actor, _with_earlier(task, given))
     _ring(task)
+
+
+def _with_earlier(task: AgencyTask, given: dict[str, Any]) -> dict[str, Any]:
+    """The answer, and under `answers` every one of this run by its question's key: work that starts over needs them all."""
+    key = (task.waiting_for.get("context") or {}).get("key")
+    if not key:
+        return given
+    return {**given, "answers": {**(task.answer or {}).get("answers", {}), key: given["answer"]}}
 
 
 # --- finding ------------------------------------------------------------------------------------------------------

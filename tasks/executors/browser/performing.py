@@ -42,12 +42,22 @@ class Performance:
 
     def play(self) -> Outcome | None:
         """Does the steps. None when all are done, else how the attempt ends."""
+        self._show_earlier()
         for index in range(self.first, len(self.steps)):
             self.run.ctx.check()
             ended = self._step(index, self.steps[index])
             if ended is not None:
                 return ended
         return None
+
+    def _show_earlier(self) -> None:
+        """The steps of the attempt that asked belong to this one's record too."""
+        self.results = [kept for kept in self.results if kept["index"] < self.first]
+        for kept in self.results:
+            detail = {name: value for name, value in kept.items() if name not in ("index", "name", "status", "durationMs")}
+            self.run.ctx.record_step(
+                kept["index"], len(self.steps), kept["name"], kept["status"], duration_ms=kept["durationMs"], detail=detail
+            )
 
     def _step(self, index: int, step: Step) -> Outcome | None:
         run, ctx = self.run, self.run.ctx

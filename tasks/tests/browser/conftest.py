@@ -31,7 +31,7 @@ def _loopback_allowed(settings: Any, site: Site) -> None:
     """Only the test site's own port may be reached; every other one of this machine stays refused."""
     settings.OUTBOUND_ALLOW_HOSTS = [f"127.0.0.1:{site.port}"]
     settings.OUTBOUND_HTTP = ["*"]
-    settings.BROWSER_PARK_SECONDS = 30.0
+    settings.BROWSER_PARK_SECONDS = 0
     settings.LLM_MODEL = ""
     site.posts.clear()
 

@@ -55,7 +55,7 @@ class StoredMemory:
         for key, learnt in self._pending.items():
             if learnt:
                 now = {**learnt, "used_at": timezone.now()}
-                RememberedElement.objects.update_or_create(key=key, defaults=now, create_defaults={**now, "uses": 1})
+                RememberedElement.objects.update_or_create(key=key, defaults=now, create_defaults=now)
             counts = {"uses": F("uses") + 1, "used_at": timezone.now()}
             if learnt and key in self._known:
                 counts["healed"] = F("healed") + 1

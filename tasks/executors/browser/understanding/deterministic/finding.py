@@ -218,8 +218,8 @@ def likeness_to(known: dict[str, Any], item: dict[str, Any]) -> float:
     # The row tells a button from its twins: the one beside another record is another button.
     if named < 0.9 or row < 0.5:
         return 0.0
-    shared = sum(now[key] == known.get(key) for key in ("placeholder", "hints", "marks", "groups", "row", "href", "frame"))
-    return named * (0.86 + 0.02 * shared)
+    shared = sum(now[key] == known.get(key) for key in ("placeholder", "hints", "marks", "groups", "href", "frame"))
+    return named * (0.74 + 0.14 * row + 0.02 * shared)
 
 
 def _alike(one: str | None, other: str) -> float:
