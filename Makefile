@@ -3,6 +3,8 @@
 #   make test          the whole suite on servers of its own      make test ARGS="tasks/tests -q"
 #   make demo          every promise shown against a bundled target site
 #   make check         lint, format, types, directions, migrations, deployment checks
+#   make bench         speed, beside other systems                make bench ARGS=throughput
+#   make chaos         kills, freezes and empties everything under load (SEED=1 MINUTES=3)
 #   make run CMD="python manage.py shell"      one command, with servers up and the settings pointing at them
 PORT ?= 8000
 HOST ?= 127.0.0.1
@@ -13,7 +15,7 @@ LOCAL := $(BIN)/python -m agency.local
 export PORT HOST
 
 .DEFAULT_GOAL := help
-.PHONY: help venv venv-dev up down test check demo run lock clean
+.PHONY: help venv venv-dev up down test check demo run bench chaos lock clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -41,6 +43,12 @@ demo: venv
 
 run: venv
 	@exec $(LOCAL) run '$(subst ','\'',$(CMD))'
+
+bench: venv-dev
+	@exec $(LOCAL) bench $(ARGS)
+
+chaos: venv-dev
+	@exec $(LOCAL) chaos $(ARGS)
 
 # Pins anew after a change of requirements*.in.
 lock: venv-dev

@@ -13,7 +13,7 @@ import pytest
 from agency.local.checkout import CHECKOUT, Checkout, Running
 from agency.local.places import LocalError
 
-TARGETS = ("up", "down", "test", "check", "demo", "run")
+TARGETS = ("up", "down", "test", "check", "demo", "run", "bench", "chaos")
 
 
 def local(*arguments, **environment):
