@@ -19,12 +19,6 @@ def sweep() -> None:
     upkeep.sweep()
 
 
-@shared_task(name="webhooks.jobs.purge")
-def purge() -> None:
-    """Forgets bodies and attempts past their retention."""
-    upkeep.purge()
-
-
 @shared_task(name="webhooks.jobs.tell_disabled")
 def tell_disabled(channel_id: int) -> None:
     """Mails the administrators that a channel was switched off."""

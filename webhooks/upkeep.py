@@ -11,6 +11,8 @@ from webhooks.models import Webhook
 from webhooks.outbound import delivery
 
 PURGE_BATCH = 5000
+#: A setting of 0 days.
+FOR_EVER = 400_000
 
 _WAITING = """
 SELECT EXISTS (SELECT 1 FROM inbound_messages WHERE state = 'received' AND next_try_at <= clock_timestamp()),
@@ -20,7 +22,7 @@ _PURGES = (
     """
     UPDATE inbound_messages SET raw = NULL, text = '', expunged_at = clock_timestamp() WHERE id IN (
       SELECT id FROM inbound_messages WHERE expunged_at IS NULL AND state <> 'received'
-        AND received_at < clock_timestamp() - make_interval(days => %(days)s)
+        AND received_at < clock_timestamp() - make_interval(days => %(raw_days)s)
       ORDER BY received_at LIMIT %(batch)s FOR UPDATE SKIP LOCKED)
     """,
     """
@@ -57,10 +59,12 @@ def purge() -> int:
 
 
 def _purge(statement: str) -> int:
+    params = {"days": settings.MESSAGE_RETENTION_DAYS or FOR_EVER, "batch": PURGE_BATCH}
+    params["raw_days"] = settings.RAW_INBOUND_RETENTION_DAYS or FOR_EVER
     done = 0
     while True:
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(statement, {"days": settings.MESSAGE_RETENTION_DAYS, "batch": PURGE_BATCH})
+            cursor.execute(statement, params)
             done += cursor.rowcount
             if cursor.rowcount < PURGE_BATCH:
                 return done
