@@ -38,7 +38,7 @@ test: venv-dev
 check: venv-dev
 	@exec $(LOCAL) check
 
-demo: venv
+demo: venv-dev
 	@exec $(LOCAL) demo $(ARGS)
 
 run: venv
