@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -18,6 +19,12 @@ SECRET_KEYS = {"bearerToken": "bearer", "apiKey": "api_key", "password": "basic"
 #: Objects of a config whose secret-looking entries are secrets.
 SECRET_GROUPS = ("customHeaders", "queryParams")
 URL_KEY = "apiEndpoint"
+#: Lists of browser steps: what a step types into a field that looks secret is a secret.
+STEP_LISTS = ("automationSteps", "browserActions")
+TYPED = "other"
+_SECRET_FIELD = re.compile(
+    r"passw|passcode|passphrase|\bpwd\b|\bpin\b|secret|api.?key|token|card.?number|\bcvv\b|\bcvc\b", re.I
+)
 
 
 @transaction.atomic
@@ -37,7 +44,8 @@ def absorb(
 
     def put(path: str, kind: str, value: Any) -> Any:
         if is_reference(value):
-            return _usable(value, path, owner, hosts, kept)
+            # What a browser types goes to the page of that moment: its host is checked then, not here.
+            return _usable(value, path, owner, [] if kind == TYPED else hosts, kept)
         if not isinstance(value, str) or not value:
             return value
         try:
@@ -50,7 +58,7 @@ def absorb(
         made.append(credential)
         return vault.reference(credential)
 
-    return _rewrite(config, put), made
+    return _rewrite_steps(_rewrite(config, put), put), made
 
 
 def mask(config: Any) -> Any:
@@ -92,6 +100,28 @@ def _rewrite(config: dict[str, Any], put: Callable[[str, str, Any], Any]) -> dic
                 for name, value in done[group].items()
             }
     return done
+
+
+def _rewrite_steps(config: dict[str, Any], put: Callable[[str, str, Any], Any]) -> dict[str, Any]:
+    lists = {name: config[name] for name in STEP_LISTS if isinstance(config.get(name), list)}
+    return {
+        **config,
+        **{name: [_rewrite_step(step, f"{name}/{n}", put) for n, step in enumerate(steps)] for name, steps in lists.items()},
+    }
+
+
+def _rewrite_step(step: Any, path: str, put: Callable[[str, str, Any], Any]) -> Any:
+    """One browser step, flat or with its fields under `config`, with what it types as a reference if that is a secret."""
+    if not isinstance(step, dict) or "type" not in (step.get("type"), step.get("action")):
+        return step
+    nested = isinstance(step.get("config"), dict)
+    fields = step["config"] if nested else step
+    value = fields.get("value")
+    described = " ".join(str(fields.get(key, "")) for key in ("selector", "instruction", "name"))
+    if not is_reference(value) and not _SECRET_FIELD.search(described):
+        return step
+    changed = {**fields, "value": put(f"{path}/config/value" if nested else f"{path}/value", TYPED, value)}
+    return {**step, "config": changed} if nested else changed
 
 
 def _split_url(config: dict[str, Any]) -> dict[str, Any]:
