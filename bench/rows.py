@@ -1,4 +1,4 @@
-"""Fills the tables with made-up history: python -m bench.rows COUNT. Statuses and texts are spread as in a real year."""
+"""Fills the tables with made-up history: python -m bench.rows COUNT. Statuses and texts as in a real year."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ DIFFERENT = {
     "task_uuid": "gen_random_uuid()",
     "title": "initcap(w.words)",
     "description": "'Please ' || w.words || ' for client ' || (n %% 997)",
-    "category": "'category' || (n %% 12)",
-    "tags": "CASE WHEN n %% 3 = 0 THEN ARRAY['tag' || (n %% 40), 'client' || (n %% 997)] ELSE '{}' END",
+    "category": "'category' || (r.a %% 12)",
+    "tags": "CASE WHEN r.b %% 3 = 0 THEN ARRAY['tag' || (r.a %% 41), 'client' || (r.b %% 997)] ELSE '{}' END",
     "task_type": "(ARRAY['api_call', 'api_call', 'api_call', 'ghl_action', 'notification', 'reminder',"
-    " 'browser_automation', 'data_extraction', 'report_generation'])[1 + n %% 9]",
-    "priority": "CASE WHEN n %% 100 = 0 THEN 4 WHEN n %% 10 = 0 THEN 3 WHEN n %% 7 = 0 THEN 1 ELSE 2 END",
+    " 'browser_automation', 'data_extraction', 'report_generation'])[1 + r.a %% 9]",
+    "priority": "CASE WHEN r.c %% 100 = 0 THEN 4 WHEN r.c %% 10 = 0 THEN 3 WHEN r.c %% 7 = 0 THEN 1 ELSE 2 END",
     "status": "s.status",
     "review": "s.review",
     "requires_human_review": "s.review <> 'none'",
-    "created_by_id": "p.first + n %% %(people)s",
-    "scheduled_for": "CASE WHEN n %% 5 = 0 THEN at END",
-    "deadline": "CASE WHEN n %% 4 = 0 THEN at + interval '2 days' END",
+    "created_by_id": "p.first + r.d %% %(people)s",
+    "scheduled_for": "CASE WHEN r.b %% 5 = 0 THEN at END",
+    "deadline": "CASE WHEN r.d %% 4 = 0 THEN at + interval '2 days' END",
     **dict.fromkeys(("run_at", "rank_at", "queued_at", "started_at", "created_at", "updated_at"), "at"),
     "completed_at": "CASE WHEN s.status IN ('completed', 'failed', 'cancelled') THEN at + interval '3 seconds' END",
     "last_error": "CASE WHEN s.status = 'failed' THEN 'The API answered 500' ELSE '' END",
@@ -55,6 +55,9 @@ TASKS = """
 INSERT INTO agency_tasks ({columns}) SELECT {values}
 FROM generate_series(%(first)s, %(last)s) n
 CROSS JOIN (SELECT * FROM agency_tasks WHERE id = %(model)s) model
+CROSS JOIN LATERAL (
+  SELECT abs(hashint4extended(n, 1)) AS a, abs(hashint4extended(n, 2)) AS b, abs(hashint4extended(n, 3)) AS c,
+         abs(hashint4extended(n, 4)) AS d, abs(hashint4extended(n, 5)) AS e) r
 CROSS JOIN LATERAL (SELECT now() - make_interval(secs => (%(total)s - n) * 31e6 / %(total)s) AS at) t
 CROSS JOIN LATERAL (
   SELECT string_agg('word' || floor(5000 * power(random(), 3))::int, ' ') AS words
@@ -64,7 +67,7 @@ CROSS JOIN LATERAL (
   SELECT CASE WHEN n > %(total)s - 2000 THEN
            (ARRAY['queued', 'in_progress', 'waiting_input', 'deferred', 'pending', 'pending', 'completed', 'completed'])
              [1 + n %% 8]
-         WHEN n %% 40 = 0 THEN 'failed' WHEN n %% 97 = 0 THEN 'cancelled' ELSE 'completed' END AS status,
+         WHEN r.e %% 40 = 0 THEN 'failed' WHEN r.e %% 97 = 0 THEN 'cancelled' ELSE 'completed' END AS status,
          CASE WHEN n > %(total)s - 2000 AND n %% 8 = 5 THEN 'required' ELSE 'none' END AS review) s
 CROSS JOIN (SELECT min(id) AS first FROM auth_user WHERE username LIKE 'person%%') p
 """

@@ -6,7 +6,7 @@ from django.urls import path
 
 from reports.api import views
 
-app_name = "api"
+app_name = "reports-api"
 
 urlpatterns = [
     path("reports/", views.Kinds.as_view(), name="reports"),

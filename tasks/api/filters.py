@@ -25,8 +25,12 @@ _EQUAL = ("category", "assigned_to_bot", "requires_human_review", "source_type",
 
 
 def sort_of(query: TaskQuery) -> Sort:
-    """The order asked for."""
-    sort = SORTS[query.sort_by]
+    """The order asked for, else the one in which the filters on times lie together in their index."""
+    sort = SORTS[query.sort_by or "createdAt"]
+    if query.sort_by is None and (query.scheduled_before or query.scheduled_after):
+        sort = SORTS["scheduledFor"]
+    elif sort.field == "id" and (query.created_before or query.created_after):
+        sort = Sort("created_at")
     return Sort(sort.field, query.sort_order == "desc", sort.nullable)
 
 

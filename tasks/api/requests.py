@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
@@ -113,10 +114,13 @@ class TaskQuery(PageQuery):
         ),
     ] = None
     source_type: Annotated[str, Field(max_length=20)] | None = None
-    workflow_uuid: Annotated[str, Field(pattern=r"^[0-9a-fA-F-]{36}$")] | None = None
+    workflow_uuid: uuid.UUID | None = None
     template_id: Id | None = None
     schedule_id: Id | None = None
-    sort_by: Literal["createdAt", "id", "priority", "scheduledFor", "deadline", "completedAt"] = "createdAt"
+    sort_by: Annotated[
+        Literal["createdAt", "id", "priority", "scheduledFor", "deadline", "completedAt"] | None,
+        Field(description="Without it: scheduledFor when filtered by that time, else createdAt."),
+    ] = None
     sort_order: Literal["asc", "desc"] = "desc"
 
 
