@@ -74,6 +74,8 @@ class FastAdmin(admin.ModelAdmin):
     show_full_result_count = False
     list_per_page = 50
     list_max_show_all = 200
+    #: Counting every filter's rows would scan the table once for each.
+    show_facets = admin.ShowFacets.NEVER
     actions = ("export_csv",)
     csv_fields: tuple[str, ...] = ()
 

@@ -59,7 +59,17 @@ class AgencyTaskAdmin(TaskActions, FastAdmin):
 
     list_display = ("id", "name", "task_type", "state", "level", "review_state", "scheduled_for", "created_at", "tries")
     list_display_links = ("id",)
-    list_filter = (ViewFilter, OpenFilter, "status", TypeFilter, "priority", "review", "source_type", AgeFilter, CauseFilter)
+    list_filter = (
+        ViewFilter,
+        OpenFilter,
+        "status",
+        TypeFilter,
+        "priority",
+        "review",
+        "source_type",
+        AgeFilter,
+        CauseFilter,
+    )
     ordering = ("-id",)
     sortable_by = ("id",)
     search_fields = ("title",)
@@ -163,6 +173,10 @@ class AgencyTaskAdmin(TaskActions, FastAdmin):
     @admin.display(description="attempts")
     def tries(self, obj: AgencyTask) -> str:
         return f"{obj.attempt_count} ({obj.error_count} failed)" if obj.error_count else str(obj.attempt_count)
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """With a heading of its own."""
+        return super().changelist_view(request, {"title": _("Tasks")} | (extra_context or {}))
 
     # --- facts ----------------------------------------------------------------------------------------------------
 

@@ -50,11 +50,26 @@ def _tiles(request: HttpRequest, done: int, failed: int) -> list[dict[str, Any]]
     rate = f"{100 * done / (done + failed):.0f} %" if done + failed else "–"
     return [
         {"label": _("wait for a decision"), "value": waiting, "url": reverse("review:queue"), "hot": waiting != "0"},
-        {"label": _("wait for an answer"), "value": counts["input"], "url": _list(view="input"), "hot": counts["input"]},
+        {
+            "label": _("wait for an answer"),
+            "value": counts["input"],
+            "url": _list(view="input"),
+            "hot": counts["input"],
+        },
         {"label": _("running now"), "value": counts["running"], "url": _list(status__exact="in_progress")},
         {"label": _("queued or running"), "value": counts["on_the_way"], "url": _list(view="running")},
-        {"label": _("past their deadline"), "value": counts["overdue"], "url": _list(view="overdue"), "hot": counts["overdue"]},
-        {"label": _("failed in 24 hours"), "value": counts["failed"], "url": _list(view="failed_today"), "hot": counts["failed"]},
+        {
+            "label": _("past their deadline"),
+            "value": counts["overdue"],
+            "url": _list(view="overdue"),
+            "hot": counts["overdue"],
+        },
+        {
+            "label": _("failed in 24 hours"),
+            "value": counts["failed"],
+            "url": _list(view="failed_today"),
+            "hot": counts["failed"],
+        },
         {"label": _("done in 24 hours"), "value": done, "url": _list(view="done_today")},
         {"label": _("of them successful"), "value": rate, "url": _list(view="ended_today")},
     ]

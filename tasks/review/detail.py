@@ -22,7 +22,14 @@ HISTORY, EARLIER, LOOKED_THROUGH = 30, 5, 1000
 #: Off hours, in the reader's zone: a yes given at night is given tired.
 NIGHT_ENDS, NIGHT_BEGINS = 6, 22
 #: Words in a message that try to talk to a machine or a reviewer instead of asking for work.
-SUSPICIOUS = ("ignore previous", "ignore all previous", "disregard the", "system prompt", "approve this", "do not review")
+SUSPICIOUS = (
+    "ignore previous",
+    "ignore all previous",
+    "disregard the",
+    "system prompt",
+    "approve this",
+    "do not review",
+)
 
 
 def context(task: AgencyTask, user: Any) -> dict[str, Any]:
@@ -95,7 +102,7 @@ def difference(task: AgencyTask, events: list[TaskEvent]) -> dict[str, Any] | No
     edits = [event for event in events if event.kind == "edited" and "config_before" in event.data]
     if edits:
         rows = _masked_changes(edits[-1].data["config_before"], task.execution_config)
-        return {"against": _("as it was first written"), "rows": rows} if rows else None
+        return {"against": _("how it was first written"), "rows": rows} if rows else None
     last = _last_like(task)
     if last is None:
         return None

@@ -26,6 +26,9 @@ class UserFactory(factory.django.DjangoModelFactory):
 class ReviewerFactory(UserFactory):
     """Somebody who may approve and reject."""
 
+    class Meta:
+        skip_postgeneration_save = True
+
     username = factory.Sequence(lambda n: f"reviewer{n}")
 
     @factory.post_generation
