@@ -27,7 +27,7 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "end orphaned browsers": every(30, "tasks.jobs.reap_browsers", queue="browser"),
     "remind of reviews": every(30, "tasks.jobs.review_clocks"),
     "rescue and announce messages": every(5, "webhooks.jobs.sweep"),
-    "forget old messages": every(3600, "webhooks.jobs.purge"),
+    "forget what is old": every(600, "reports.jobs.prune"),
     "count what changed": every(60, "reports.jobs.refresh_rollups"),
     "count what is recent anew": every(86_400, "reports.jobs.sweep_rollups"),
 }

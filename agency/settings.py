@@ -303,7 +303,17 @@ INBOUND_RATE = env.int("INBOUND_RATE", 300)
 INBOUND_BAD_RATE = env.int("INBOUND_BAD_RATE", 30)
 # With so many messages waiting to be understood, new ones are answered 503.
 INBOUND_BACKLOG = env.int("INBOUND_BACKLOG", 100_000)
+
+# --- Retention, in days; 0 keeps for ever (reports/retention.py) --------------------------------------------------------
+# Texts of messages and attempts to deliver them, and inbound messages as they came.
 MESSAGE_RETENTION_DAYS = env.int("MESSAGE_RETENTION_DAYS", 30)
+RAW_INBOUND_RETENTION_DAYS = env.int("RAW_INBOUND_RETENTION_DAYS", MESSAGE_RETENTION_DAYS)
+# Finished tasks with their attempts, and messages about them; the outputs and steps of attempts; files of attempts.
+TASK_RETENTION_DAYS = env.int("TASK_RETENTION_DAYS", 365)
+EXECUTION_RETENTION_DAYS = env.int("EXECUTION_RETENTION_DAYS", 90)
+ARTIFACT_RETENTION_DAYS = env.int("ARTIFACT_RETENTION_DAYS", 90)
+# The audit trail of what is gone.
+EVENT_RETENTION_DAYS = env.int("EVENT_RETENTION_DAYS", 800)
 
 # --- Browser ------------------------------------------------------------------------------------------------------
 # Empty: a headless shell if there is one, else Chromium or Chrome, wherever the system keeps them.

@@ -12,6 +12,6 @@ from reports.models import Pruned
 class PrunedAdmin(ReadOnlyAdmin):
     """One line for each run that deleted something."""
 
-    list_display = ("started_at", "kind", "rows", "bytes", "before", "ended_at")
+    list_display = ("started_at", "kind", "rows", "before", "ended_at")
     list_filter = ("kind",)
     ordering = ("-started_at",)

@@ -6,7 +6,11 @@ the same SELECT serves a recount of an hour, the edges of a period, and the rows
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
+
+from django.conf import settings
+from django.utils import timezone
 
 #: Histogram buckets grow by this factor: a percentile read from them is at most 2 % off.
 GROWTH = 1.04
@@ -117,6 +121,18 @@ DELIVERY = Fact(
 ALL = {fact.name: fact for fact in (TASK, ENDED, DEADLINE, REVIEW, ATTEMPT, INBOUND, OUTBOUND, DELIVERY)}
 #: Facts whose rows go when a task goes, and those of messages.
 OF_TASKS = (TASK, ENDED, DEADLINE, REVIEW, ATTEMPT)
+
+
+def kept_since(fact: Fact) -> dt.datetime | None:
+    """The oldest moment whose rows are surely all there, for a fact whose rows are deleted without being folded.
+
+    Tries to deliver never change once they ended, so hours before it keep the cells that were counted in time.
+    """
+    days = [setting for setting in (settings.MESSAGE_RETENTION_DAYS, settings.TASK_RETENTION_DAYS) if setting > 0]
+    if fact is not DELIVERY or not days:
+        return None
+    return timezone.now() - dt.timedelta(days=min(days) - 1)
+
 
 _HOUR = "date_trunc('hour', {0}, 'UTC')"
 _OPEN_OUT = "('pending', 'sending', 'held')"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from reports import rollups
+from reports import facts, retention, rollups
 
 
 @shared_task(name="reports.jobs.refresh_rollups")
@@ -19,5 +19,11 @@ SWEPT_DAYS = 35
 
 @shared_task(name="reports.jobs.sweep_rollups")
 def sweep_rollups() -> None:
-    """Counts anew what is recent."""
-    rollups.sweep(SWEPT_DAYS)
+    """Counts recent messages anew; every change of a task leaves an event, so those need none."""
+    rollups.sweep(SWEPT_DAYS, (facts.INBOUND, facts.OUTBOUND, facts.DELIVERY))
+
+
+@shared_task(name="reports.jobs.prune")
+def prune() -> None:
+    """Forgets what is older than the settings keep."""
+    retention.run()

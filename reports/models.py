@@ -84,20 +84,19 @@ class RollupMark(models.Model):
 
 
 class Pruned(models.Model):
-    """What one run of the pruning job deleted or emptied of one kind, and what was the oldest age kept."""
+    """How much one run of the pruning job deleted or emptied of one kind."""
 
     kind = models.CharField(max_length=20)
     started_at = models.DateTimeField(db_default=Now())
     ended_at = models.DateTimeField(null=True)
     before = models.DateTimeField(help_text="Rows finished before this were due.")
     rows = models.BigIntegerField(default=0)
-    bytes = models.BigIntegerField(default=0, help_text="Of files; 0 where only rows were deleted.")
 
     class Meta:
         db_table = "report_pruned"
         verbose_name = "pruning run"
         constraints: ClassVar = [
-            models.CheckConstraint(name="pruned_not_negative", condition=Q(rows__gte=0) & Q(bytes__gte=0)),
+            models.CheckConstraint(name="pruned_something", condition=Q(rows__gt=0)),
         ]
         indexes: ClassVar = [models.Index("kind", F("started_at").desc(), name="pruned_by_kind")]
 

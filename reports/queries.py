@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import connection
 
-from reports.facts import GROWTH, Fact
+from reports.facts import GROWTH, Fact, kept_since
 from reports.period import UTC, Period
 from reports.rollups import DAY, HOUR, day_of
 
@@ -138,6 +138,9 @@ class Reader:
         edges = edges_of(self.period)
         before, after = _hour_of(self.period.start), _hour_of(self.period.end)
         pruned = self._pruned_hours(fact, [before, after])
+        since = kept_since(fact)
+        if since is not None:
+            pruned |= {hour for hour in (before, after) if hour < since}
         first = before if before in pruned else edges.first
         last = after + HOUR if after in pruned and after < self.period.end else edges.last
         if (first, last) != (edges.first, edges.last):
@@ -154,6 +157,9 @@ class Reader:
 
     def _pruned(self, fact: Fact) -> bool:
         """Whether rows of the period are gone, so that only the histogram still knows them."""
+        since = kept_since(fact)
+        if since is not None and self.period.start < since:
+            return True
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT 1 FROM report_rollups WHERE fact = %s AND grain = 'hour' AND part = 'pruned'"

@@ -112,7 +112,7 @@ def _first_count(mark: RollupMark) -> dict[str, int]:
     return counted
 
 
-def sweep(days_back: int | None = None) -> int:
+def sweep(days_back: int | None = None, of: Iterable[Fact] = facts.ALL.values()) -> int:
     """Counts anew what is kept, a few days per transaction: all of it, or the last days. Heals cells that a rare change
     was missed in (a finished message that was changed by hand leaves no trace of its own).
 
@@ -120,7 +120,7 @@ def sweep(days_back: int | None = None) -> int:
     """
     counted = 0
     since = _EVER if days_back is None else timezone.now() - DAY * days_back
-    for fact in facts.ALL.values():
+    for fact in of:
         for days in _weeks(fact, since):
             with transaction.atomic():
                 lock()
@@ -131,6 +131,9 @@ def sweep(days_back: int | None = None) -> int:
 
 def recount(fact: Fact, hours: Sequence[dt.datetime]) -> None:
     """Replaces the live cells of the hours by what the rows say now, and adds up their days. Inside a transaction."""
+    since = facts.kept_since(fact)
+    if since is not None:
+        hours = [hour for hour in hours if hour >= since]
     if not hours:
         return
     params = {"fact": fact.name, "part": "live", "hours": list(hours)}
