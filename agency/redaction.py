@@ -22,7 +22,10 @@ from urllib.parse import quote, quote_plus
 MASK = "***"
 #: Shorter secrets are masked only where they are the whole value: replacing "ab" everywhere would destroy the text.
 MIN_PART = 4
+#: With more forms than this a text is first looked through by the first letters of them all.
+FEW, GRAM = 64, 8
 _RECENT = 128
+MAX_LINE = 20_000
 
 _SECRET_NAME = re.compile(
     r"authorization|cookie|passw(or)?d|passphrase|secret|token|api[-_ .]?key|access[-_]?key|private[-_]?key"
@@ -40,11 +43,12 @@ _QUERY = re.compile(r"([?&;])([\w.%-]{1,80})=([^&#\s\"'<>]+)")
 _USERINFO = re.compile(r"(?<=://)[^/\s@?#]+(?=@)")
 _SCHEME_AND_TOKEN = re.compile(r"\b(bearer|basic)(\s+)(?=\S*[0-9+/=_.-])[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE)
 _NAMED_IN_TEXT = re.compile(
-    r"\b([\w-]*(?:authorization|passw(?:or)?d|secret|token|api[-_]?key|cookie|signature)[\w-]*[\"']?\s*[:=]\s*[\"']?)"
+    r"\b([\w-]{0,40}(?:authorization|passw(?:or)?d|secret|token|api[-_]?key|cookie|signature)[\w-]{0,40}"
+    r"[\"']?\s{0,5}[:=]\s{0,5}[\"']?)"
     r"(?!\*{3})(?:(?:bearer|basic)\s+)?[^\s\"',;&}]{4,}",
     re.IGNORECASE,
 )
-_EMAIL = re.compile(r"\b([\w.+-])[\w.+-]*@([\w-]+\.[\w.-]+)")
+_EMAIL = re.compile(r"\b([\w.+-])[\w.+-]{0,63}@([\w-]{1,63}\.[\w.-]{1,190})")
 _PHONE = re.compile(r"(?<![\w.])(\+\d{2})\d{4,10}(\d{2})\b")
 _LINE_BREAKERS = {ord("\r"): "\\r", ord("\n"): "\\n", 0x1B: "\\e", 0: "\\0", 0x2028: "\\n", 0x2029: "\\n"}
 
@@ -89,15 +93,18 @@ def redact(value: Any, secrets: Iterable[str] = ()) -> Any:
     also base64, URL-encoded and JSON-escaped; user names in URLs, secret query parameters, bearer tokens in text.
     """
     used = _run.get()
-    forms = _forms(secrets) | (_recent_forms if used is None else _forms(used)) | standing()
-    if not isinstance(value, str) and not _holds(value, forms):
+    forms = _with_standing(_recent_forms if used is None else _forms(used))
+    if secrets:
+        forms |= _forms(secrets)
+    if not isinstance(value, str) and not _present("\0".join(_texts(value)), forms):
         forms = frozenset()
     return _redact(value, forms)
 
 
 def redact_line(text: str) -> str:
     """One line of a log: as `redact`, and also `password=…` in free text; line breaks and escapes made visible."""
-    forms = _recent_forms | standing()
+    text = text if len(text) <= MAX_LINE else text[:MAX_LINE] + "…"
+    forms = _with_standing(_recent_forms)
     return _NAMED_IN_TEXT.sub(r"\g<1>" + MASK, _redact_text(text, forms)).translate(_LINE_BREAKERS)
 
 
@@ -162,6 +169,12 @@ def _is_secret_name(name: str) -> bool:
     return not (_NO_SECRET_NAME.search(name) or _NO_SECRET_CAMEL.search(name))
 
 
+def forget_standing() -> None:
+    """Read environment and settings again at the next use: for tests that change them."""
+    standing.cache_clear()
+    _with_standing.cache_clear()
+
+
 def _forms(secrets: Iterable[str]) -> frozenset[str]:
     return frozenset().union(*(_written(secret) for secret in secrets if secret))
 
@@ -180,11 +193,27 @@ def _written(secret: str) -> frozenset[str]:
     return frozenset(form for form in forms if len(form) >= MIN_PART or form == secret)
 
 
-def _holds(value: Any, forms: frozenset[str]) -> bool:
-    if not forms:
-        return False
-    text = "\0".join(_texts(value))
-    return any(form in text for form in forms)
+@lru_cache(maxsize=16)
+def _with_standing(forms: frozenset[str]) -> frozenset[str]:
+    return forms | standing()
+
+
+def _present(text: str, forms: frozenset[str]) -> list[str]:
+    """The forms that the text holds, longest first. With many forms, one pass over the text rules most texts out."""
+    if len(forms) > FEW and not _may_hold(text, *_grams(forms)):
+        return []
+    return sorted((form for form in forms if form in text), key=len, reverse=True)
+
+
+def _may_hold(text: str, grams: frozenset[str], short: tuple[str, ...]) -> bool:
+    return any(text[i : i + GRAM] in grams for i in range(len(text) - GRAM + 1)) or any(form in text for form in short)
+
+
+@lru_cache(maxsize=16)
+def _grams(forms: frozenset[str]) -> tuple[frozenset[str], tuple[str, ...]]:
+    """(how the longer forms begin, the shorter ones)."""
+    long = frozenset(form[:GRAM] for form in forms if len(form) >= GRAM)
+    return long, tuple(form for form in forms if len(form) < GRAM)
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -215,7 +244,7 @@ def _redact_item(key: Any, value: Any, forms: frozenset[str]) -> Any:
 
 
 def _redact_text(text: str, forms: frozenset[str]) -> str:
-    for form in sorted((f for f in forms if f in text), key=len, reverse=True):
+    for form in _present(text, forms):
         if len(form) >= MIN_PART:
             text = text.replace(form, MASK)
         elif form == text:

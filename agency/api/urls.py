@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import path
+
+from agency.api import credentials, ids
+
+__all__ = ["app_name", "ids", "urlpatterns"]  # ids is imported for what it registers
 
 app_name = "agency-api"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("v1/credentials/", credentials.CredentialList.as_view(), name="credentials"),
+    path("v1/credentials/<id:credential_id>/", credentials.CredentialItem.as_view(), name="credential"),
+]

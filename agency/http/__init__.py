@@ -9,6 +9,7 @@ proxies or credentials from the environment, a wall clock over everything, a cap
 
 from __future__ import annotations
 
+from agency.http import policy
 from agency.http.client import request
 from agency.http.errors import (
     CertificateRefused,
@@ -34,6 +35,7 @@ __all__ = [
     "check_method",
     "check_url",
     "host_of",
+    "policy",
     "request",
     "resolve",
 ]

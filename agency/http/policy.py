@@ -20,7 +20,7 @@ EVERY_PORT = "*"
 
 _DENIED_V4 = tuple(
     ipaddress.IPv4Network(text)
-    for text in (  # noqa: SIM905
+    for text in (
         "0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 192.0.2.0/24 "
         "192.31.196.0/24 192.52.193.0/24 192.88.99.0/24 192.168.0.0/16 192.175.48.0/24 198.18.0.0/15 "
         "198.51.100.0/24 203.0.113.0/24 224.0.0.0/4 240.0.0.0/4 168.63.129.16/32"
@@ -29,8 +29,7 @@ _DENIED_V4 = tuple(
 # Only global unicast may be dialled, so mapped, compatible, NAT64, unique-local, link-local and multicast fall out.
 _GLOBAL_V6 = ipaddress.IPv6Network("2000::/3")
 _DENIED_V6 = tuple(
-    ipaddress.IPv6Network(text)
-    for text in "2001::/23 2001:db8::/32 2002::/16 3fff::/20 2620:4f:8000::/48".split()  # noqa: SIM905
+    ipaddress.IPv6Network(text) for text in "2001::/23 2001:db8::/32 2002::/16 3fff::/20 2620:4f:8000::/48".split()
 )
 _LOOPBACK = ipaddress.IPv4Address("127.0.0.1")
 

@@ -17,7 +17,7 @@ MAX_DEPTH = 64
 RETRY_AFTER_SECONDS = (1.0, 3600.0)
 
 _KEPT_HEADERS = frozenset(
-    "age allow cache-control content-disposition content-encoding content-language content-length content-type date "  # noqa: SIM905
+    "age allow cache-control content-disposition content-encoding content-language content-length content-type date "
     "deprecation etag expires last-modified link location retry-after server sunset traceid vary via "
     "x-correlation-id x-request-id x-total-count x-trace-id idempotency-replayed idempotent-replayed".split()
 )

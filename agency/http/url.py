@@ -29,15 +29,13 @@ _FORBIDDEN_CHARACTERS = re.compile("[\x00-\x20\x7f-\xa0\\\\\u2028\u2029\ud800-\u
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _NUMBER_LIKE = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _PORT = re.compile(r"[1-9][0-9]{0,4}")
-_INNER_SUFFIXES = frozenset(
-    "localhost local internal lan home corp intranet onion localdomain test invalid".split()  # noqa: SIM905
-)
+_INNER_SUFFIXES = frozenset("localhost local internal lan home corp intranet onion localdomain test invalid".split())
 _PATH_SAFE = "!#$%&'()*+,/:;=?@[]~"
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _RESERVED_HEADERS = frozenset(
-    "host content-length transfer-encoding connection te upgrade trailer expect keep-alive cookie "  # noqa: SIM905
+    "host content-length transfer-encoding connection te upgrade trailer expect keep-alive cookie "
     "accept-encoding".split()
 )
 

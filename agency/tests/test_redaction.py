@@ -140,13 +140,28 @@ def test_the_log_filter_masks_people_at_info_and_not_at_debug(handler: logging.H
 
 def test_secrets_of_the_environment_are_always_known(monkeypatch) -> None:
     monkeypatch.setenv("AGENCY_SECRET_CRM", "environment-canary")
-    redaction.standing.cache_clear()
+    redaction.forget_standing()
     try:
         assert redact({"echo": "environment-canary"}) == {"echo": MASK}
     finally:
-        redaction.standing.cache_clear()
+        redaction.forget_standing()
 
 
 def test_whether_a_name_is_secret_can_be_asked() -> None:
     assert is_secret_name("X-Api-Key")
     assert not is_secret_name("X-Request-Id")
+
+
+@pytest.mark.parametrize(
+    "text", ["a." * 50_000 + "@", "a-" * 50_000, "token" * 20_000, "bearer " * 20_000, "://" * 30_000]
+)
+def test_hostile_text_is_worked_through_at_once(text: str) -> None:
+    """A pattern that goes back and forth over this would take hours, and fail by the time-out of the suite."""
+    redact(text)
+    redaction.mask_people(redact_line(text))
+
+
+def test_many_secrets_in_use_are_all_found() -> None:
+    with redaction.run_scope():
+        redaction.note(*(f"secret-number-{number}-x" for number in range(100)))
+        assert redact({"a": ["echo secret-number-57-x", "harmless"]}) == {"a": [f"echo {MASK}", "harmless"]}

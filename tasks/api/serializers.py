@@ -205,7 +205,7 @@ def _fields(row: AgencyTask, depends_on: list[int], user: Any, sensitive: bool) 
         "id": row.pk,
         "priority": Priority(row.priority).label,
         "urgency": Urgency(row.urgency).label,
-        "execution_config": credentials.mask(row.execution_config),
+        "execution_config": credentials.redact(row.execution_config),
         "human_reviewed_by": _name(row.human_reviewed_by) if row.human_reviewed_by_id else None,
         "overdue": row.is_overdue,
         "next_run_at": None if row.completed_at else row.run_at,
