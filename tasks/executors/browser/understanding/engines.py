@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.conf import settings
+from agency import llm
 
 from tasks.executors.browser.understanding.base import Engine
 from tasks.executors.browser.understanding.deterministic.engine import Deterministic
@@ -18,7 +18,7 @@ def understanding_for(wanted: str) -> Understanding:
     """
     engines: list[Engine] = [Deterministic()]
     notes: list[str] = []
-    if wanted in ("auto", "llm") and settings.LLM_MODEL:
+    if wanted in ("auto", "llm") and llm.is_configured():
         from tasks.executors.browser.understanding.llm import LanguageModel
 
         engines = [LanguageModel(), *engines] if wanted == "llm" else [*engines, LanguageModel()]
