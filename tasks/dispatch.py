@@ -23,6 +23,8 @@ SUSPECT_CRASHES = 2
 #: ... and one that kills its worker again there is poison.
 POISON_CRASHES = 3
 REAP_BATCH = 100
+#: After the database's start the rescue waits this long, in seconds; None: one lease.
+SETTLES_S: float | None = None
 
 
 @dataclass(frozen=True)
@@ -78,11 +80,12 @@ def reap() -> int:
     One that cannot be ended is reported and left out; it does not hide the others.
     """
     lifecycle.queue_late_evidence(REAP_BATCH)
+    settles_s = settings.LEASE_SECONDS if SETTLES_S is None else SETTLES_S
     done = 0
     failed: list[int] = []
     while True:
         with transaction.atomic():
-            rows = lifecycle.expired(REAP_BATCH, failed)
+            rows = lifecycle.expired(REAP_BATCH, settles_s, failed)
             for row in rows:
                 try:
                     with transaction.atomic():

@@ -480,9 +480,9 @@ def queue_late_evidence(limit: int) -> list[int]:
 # --- rescue -------------------------------------------------------------------------------------------------------
 
 
-def expired(limit: int, skip: Sequence[int] = ()) -> list[Row]:
+def expired(limit: int, settles_s: float, skip: Sequence[int] = ()) -> list[Row]:
     """Attempts whose lease ran out, locked for this transaction; SKIP LOCKED keeps rescuers apart."""
-    return _rows(sql.EXPIRED, {"limit": limit, "skip": list(skip), "lease_s": settings.LEASE_SECONDS})
+    return _rows(sql.EXPIRED, {"limit": limit, "skip": list(skip), "settles_s": settles_s})
 
 
 def rescue(row: Row, end: End, *, crashes: int, queue: str) -> bool:

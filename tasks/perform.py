@@ -27,6 +27,7 @@ from tasks.executors.base import (
     Stopped,
     Success,
 )
+from tasks.outputs import bounded
 from tasks.validation import config_errors, first_sentence
 
 logger = logging.getLogger(__name__)
@@ -48,7 +49,7 @@ def outcome_of(row: dict[str, Any], attempt: RunningAttempt) -> Outcome:
 def _without_secrets(outcome: Outcome) -> Outcome:
     """Every text and every JSON value of an outcome, redacted."""
     held = {one.name: getattr(outcome, one.name) for one in fields(outcome)}
-    return replace(outcome, **{name: credentials.redact(value) for name, value in held.items()})
+    return replace(outcome, **{name: credentials.redact(bounded(value)) for name, value in held.items()})
 
 
 def _performed(row: dict[str, Any], attempt: RunningAttempt) -> Outcome:

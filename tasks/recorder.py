@@ -10,10 +10,9 @@ from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from django.db import Error as DatabaseError
 from django.db import InterfaceError, OperationalError, connection
 
-from agency import db
+from agency import db, logs
 from tasks import lifecycle
 from tasks.attempt import RunningAttempt
 from tasks.executors.base import Outcome, Success
@@ -42,6 +41,13 @@ class Held:
         """What names the attempt in the database."""
         return self.lease.task_id, self.lease.epoch
 
+    @property
+    def names(self) -> dict[str, Any]:
+        """What its log lines and outgoing requests carry; the request is the one that made or last released the task."""
+        row = self.row
+        known = row.get("request_id") or f"task-{row['id']}-{row['attempt_count']}"
+        return {"request_id": known, "task_id": row["id"], "execution_id": row["execution_id"]}
+
     def take_end(self) -> bool:
         """True for the first who asks: the attempt's own thread, or whoever ends it from outside."""
         with self._lock:
@@ -62,7 +68,7 @@ class Recorder:
     """One thread that writes ends. `on_written` is called with each attempt that left the worker's hands."""
 
     def __init__(self, name: str, on_written: Any) -> None:
-        self._queue: SimpleQueue[Ended] = SimpleQueue()
+        self._queue: SimpleQueue[Ended | None] = SimpleQueue()
         self._on_written = on_written
         self._thread = threading.Thread(target=self._loop, name=f"{name}-record", daemon=True)
 
@@ -74,9 +80,12 @@ class Recorder:
         """Takes over an end; returns at once."""
         self._queue.put(ended)
 
+    def stop(self) -> None:
+        """Ends the thread once all that was put is written."""
+        self._queue.put(None)
+
     def _loop(self) -> None:
-        while True:
-            ends = self._next()
+        while ends := self._next():
             try:
                 self._write(ends)
             except Exception:
@@ -87,12 +96,18 @@ class Recorder:
                     self._on_written(ended.held)
 
     def _next(self) -> list[Ended]:
-        ends = [self._queue.get()]
+        """At least one end; none means that the recorder stops."""
+        ends: list[Ended] = []
         while len(ends) < BATCH:
             try:
-                ends.append(self._queue.get_nowait())
+                ended = self._queue.get(block=not ends)
             except Empty:
                 break
+            if ended is None:
+                if ends:
+                    self._queue.put(None)
+                break
+            ends.append(ended)
         return ends
 
     def _write(self, ends: Sequence[Ended]) -> None:
@@ -163,7 +178,8 @@ def _log_end(ended: Ended) -> None:
     """The seed's log line, word for word."""
     success = "true" if ended.end.attempt == Attempt.SUCCESS else "false"
     task_id, took = ended.held.lease.task_id, ended.end.duration_ms
-    logger.info("[TaskExecution] Task %s execution completed in %sms. Success: %s", task_id, took, success)
+    with logs.bound(**ended.held.names):
+        logger.info("[TaskExecution] Task %s execution completed in %sms. Success: %s", task_id, took, success)
 
 
 def refused(digest_now: str) -> End:

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import connection
 
-from agency import db
+from agency import db, logs
 from tasks import doorbell, lifecycle, outcomes, sql
 from tasks.attempt import RunningAttempt
 from tasks.executors import registry
@@ -37,6 +37,8 @@ from tasks.slots import Slots
 
 logger = logging.getLogger(__name__)
 
+#: The queue of tasks that were running when their workers died: one at a time.
+QUARANTINE = "quarantine"
 #: An attempt past its deadline gets this long to end by itself, in seconds.
 OVERTIME_GRACE_S = 2.0
 #: A worker with more than this share of its slots stuck ends itself; its supervisor starts a fresh one.
@@ -141,6 +143,8 @@ class Runner:
             logger.warning("worker %s leaves without saying so: %s", self.name, type(error).__name__)
         finally:
             db.release()
+        self._recorder.stop()
+        self._pool.stop()
 
     def _await_empty(self, seconds: float) -> None:
         ends = time.monotonic() + seconds
@@ -182,7 +186,7 @@ class Runner:
     def _claim_all(self) -> None:
         """Fills the free slots. Freed ones are gathered for a moment, so that a busy worker claims many at a time."""
         while not self._stopping.is_set():
-            free = min(self.slots - self._busy, 2 * self.slots - len(self._held))
+            free = self._free()
             if free <= 0:
                 return
             rows = lifecycle.claim(self.queue, self.name, free, list(registry.known()))
@@ -194,13 +198,19 @@ class Runner:
             self._pass_on()
             self._stopping.wait(GATHER_S)
 
+    def _free(self) -> int:
+        """How many tasks to claim. In quarantine the last one must be written down first: who dies there dies alone."""
+        if self.queue == QUARANTINE:
+            return self.slots - max(self._busy, len(self._held))
+        return min(self.slots - self._busy, 2 * self.slots - len(self._held))
+
     def _take(self, row: dict[str, Any]) -> None:
         lease = Lease(row["id"], row["epoch"], self.name)
         held = Held(row, lease, RunningAttempt(snapshot_of(row), lease, row["timeout_s"]))
         with self._lock:
             self._held[row["execution_id"]] = held
             self._busy += 1
-        self._pool.submit(partial(self._run, held))
+        self._pool.submit(partial(logs.within, held.names, self._run, held))
 
     def _pass_on(self) -> None:
         """More may wait than this worker can take: wakes another one, now and then."""
@@ -256,6 +266,8 @@ class Runner:
     def _written(self, held: Held) -> None:
         with self._lock:
             self._held.pop(held.row["execution_id"], None)
+        if self.queue == QUARANTINE:
+            self._bell.set()
 
     def _slot_freed(self, held: Held) -> None:
         with self._lock:

@@ -13,7 +13,7 @@ class Slots:
 
     def __init__(self, size: int, name: str) -> None:
         self.size, self.name = size, name
-        self._work: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._threads = self._idle = 0
 
@@ -27,8 +27,13 @@ class Slots:
                 threading.Thread(target=self._serve, name=f"{self.name}-{self._threads}", daemon=True).start()
         self._work.put(work)
 
+    def stop(self) -> None:
+        """Ends the idle threads, and the busy ones when their work is done."""
+        for _ in range(self.size):
+            self._work.put(None)
+
     def _serve(self) -> None:
-        while True:
-            self._work.get()()
+        while (work := self._work.get()) is not None:
+            work()
             with self._lock:
                 self._idle += 1

@@ -36,6 +36,8 @@ SELECT c.id, c.task_uuid, c.title, c.task_type, c.execution_config, c.run_genera
   c.template_id, c.schedule_id, c.scheduled_for, c.metadata, c.description,
   c.timeout_s, c.error_count, c.max_retries, c.crash_count, c.handback_count, c.effect, c.on_unknown_outcome,
   c.config_digest, c.target, c.review, c.can_look_up, e.triggered_by,
+  (SELECT v.request_id FROM task_events v WHERE v.task_id = c.id AND v.request_id <> '' ORDER BY v.id DESC LIMIT 1)
+    AS request_id,
   EXISTS (SELECT 1 FROM task_effects f WHERE f.task_id = c.id AND f.run_generation = c.run_generation
           AND f.state IN ('intended', 'unknown')) AS open_effects
 FROM c JOIN e ON e.task_id = c.id ORDER BY c.rank_at, c.id
@@ -150,7 +152,7 @@ SELECT t.id, t.epoch, t.lease_owner, t.queue, t.crash_count, t.effect, t.can_loo
           AND f.state IN ('intended', 'unknown')) AS open_effects
 FROM agency_tasks t WHERE t.status = 'in_progress' AND t.lease_expires_at < clock_timestamp()
   AND t.id <> ALL(%(skip)s::bigint[])
-  AND pg_postmaster_start_time() < clock_timestamp() - make_interval(secs => %(lease_s)s)
+  AND pg_postmaster_start_time() < clock_timestamp() - make_interval(secs => %(settles_s)s)
 ORDER BY t.lease_expires_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 """
 

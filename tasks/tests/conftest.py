@@ -15,6 +15,12 @@ from tasks.runner import Runner
 from tasks.tests.target import Target
 
 
+@pytest.fixture(autouse=True)
+def settled_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests' PostgreSQL has just started; the rescue need not wait for workers to prove that they live."""
+    monkeypatch.setattr(dispatch, "SETTLES_S", 0.0)
+
+
 @pytest.fixture
 def target(settings: Any) -> Iterator[Target]:
     settings.OUTBOUND_ALLOW_CIDRS = ["127.0.0.0/8"]
