@@ -1,14 +1,62 @@
-"""One log line as one JSON object, for machines that collect logs (LOG_FORMAT=json)."""
+"""What every log line carries besides its message: the request, task and attempt it belongs to.
+
+`with bound(task_id=12): …` names them for the lines of this thread. The message itself stays as it was written; the
+text form puts the names in front of it, the JSON form beside it.
+"""
 
 from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
+from typing import Any
+
+_bound: ContextVar[dict[str, Any]] = ContextVar("log_context", default={})  # noqa: B039  replaced, never changed
+
+
+@contextmanager
+def bound(**names: Any) -> Iterator[None]:
+    """Adds names to every line logged inside; empty values are left out."""
+    token = _bound.set({**_bound.get(), **{name: value for name, value in names.items() if value not in (None, "")}})
+    try:
+        yield
+    finally:
+        _bound.reset(token)
+
+
+def within(names: dict[str, Any], work: Callable[..., Any], *arguments: Any) -> Any:
+    """Calls `work` with names bound: for what begins in another thread."""
+    with bound(**names):
+        return work(*arguments)
+
+
+def current() -> dict[str, Any]:
+    """The names bound here."""
+    return _bound.get()
+
+
+def request_id() -> str:
+    """The id that outgoing requests carry on: of the web request or the attempt under way; empty outside of both."""
+    return str(_bound.get().get("request_id", ""))
+
+
+class Context(logging.Filter):
+    """Keeps the names of the thread that logs on the record."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.context = _bound.get()
+        record.prefix = "".join(f"{name}={value} " for name, value in record.context.items())
+        return True
 
 
 class JsonFormatter(logging.Formatter):
-    """Fields: time (ISO 8601, UTC), level, logger, event, process, and trace when an exception is logged."""
+    """One JSON object a line, for machines that collect logs (LOG_FORMAT=json).
+
+    Fields: time (ISO 8601, UTC), level, logger, event, process, the bound names, and trace when an exception is logged.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, object] = {
@@ -17,7 +65,8 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "event": record.getMessage(),
             "process": record.process,
+            **getattr(record, "context", {}),
         }
         if record.exc_info:
             line["trace"] = record.exc_text or self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
+        return json.dumps(line, ensure_ascii=False, default=str)

@@ -81,6 +81,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "agency.api.request_ids.RequestIdMiddleware",
+    "agency.traced.TracedRequests",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -389,11 +390,13 @@ LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "text": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"},
+        "text": {"format": "%(asctime)s %(levelname)s %(name)s %(prefix)s%(message)s"},
         "json": {"()": "agency.logs.JsonFormatter"},
     },
-    "filters": {"redacting": {"()": "agency.redaction.Redacting"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["redacting"]}},
+    "filters": {"redacting": {"()": "agency.redaction.Redacting"}, "context": {"()": "agency.logs.Context"}},
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["redacting", "context"]}
+    },
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
         name: {"level": "WARNING"}

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from urllib3.exceptions import DecodeError, HTTPError
 from urllib3.response import HTTPResponse
 
-from agency import db
+from agency import db, logs
 from agency.http.errors import ConnectionLost, OutboundError, TargetNotAllowed, TimedOut
 from agency.http.names import resolve
 from agency.http.response import Response, clean_line, keep_headers
@@ -83,6 +83,8 @@ def _payload_and_headers(
         lines["User-Agent"] = USER_AGENT
     if "accept" not in given:
         lines["Accept"] = "*/*"
+    if "x-request-id" not in given and logs.request_id():
+        lines["X-Request-ID"] = logs.request_id()
     if json is not None:
         body = jsonlib.dumps(json, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
         if "content-type" not in given:
