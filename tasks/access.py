@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import QuerySet
 
-from tasks.errors import Forbidden, NotFound
+from tasks.errors import Forbidden, Invalid, NotFound
+from tasks.inputs import TaskInput
 from tasks.models import AgencyTask
+from tasks.validation import FieldError
 
 #: What staff need to act on a task that is not their own. Deciding a review needs its permission in any case.
 PERMISSIONS = {
@@ -39,7 +42,44 @@ def check(user: Any, task_id: int, action: str) -> None:
         raise Forbidden(f"This needs the permission {PERMISSIONS[action]}")
 
 
+def check_input(user: Any, item: TaskInput, root: str = "") -> None:
+    """What a person may name in a new task: channels and other tasks. Raises Forbidden, Invalid."""
+    check_inputs(user, [item], [root])
+
+
+def check_inputs(user: Any, items: Sequence[TaskInput], roots: Sequence[str]) -> None:
+    """The same for many, with one query. A system actor (None) may name anything."""
+    if user is None:
+        return
+    for item in items:
+        check_channel(user, item.source_webhook_id)
+    named = {upstream for item in items for upstream in item.depends_on}
+    known = set(visible_to(user).filter(pk__in=named).values_list("pk", flat=True)) if named else set()
+    errors = [
+        error for item, root in zip(items, roots, strict=True) for error in _unknown(item.depends_on, known, root)
+    ]
+    if errors:
+        raise Invalid(errors)
+
+
+def check_upstream(user: Any, ids: Sequence[int], root: str = "") -> None:
+    """Raises Invalid when a person does not see a task that is to be waited for; it might as well not exist."""
+    if user is None or not ids:
+        return
+    errors = _unknown(ids, set(visible_to(user).filter(pk__in=ids).values_list("pk", flat=True)), root)
+    if errors:
+        raise Invalid(errors)
+
+
+def _unknown(ids: Sequence[int], known: set[int], root: str) -> list[FieldError]:
+    return [
+        FieldError(f"#{root}/dependsOn", "unknown_task", f"dependsOn names task {upstream}, which does not exist")
+        for upstream in ids
+        if upstream not in known
+    ][:1]
+
+
 def check_channel(user: Any, webhook_id: int | None) -> None:
     """Raises Forbidden when a person without access to channels names one, through which messages would go out."""
-    if webhook_id is not None and not user.has_perm(USE_CHANNEL):
+    if webhook_id is not None and user is not None and not user.has_perm(USE_CHANNEL):
         raise Forbidden(f"sourceWebhookId needs the permission {USE_CHANNEL}")

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from tasks import drafts, lifecycle, outcomes
+from tasks import copying, drafts, lifecycle, outcomes
 from tasks.actors import Actor
 from tasks.dependencies import add_dependencies, replace_dependencies
 from tasks.drafts import Source
@@ -47,14 +47,18 @@ def create(task_input: TaskInput, actor: Actor, source: Source = MANUAL) -> Agen
     return create_many([task_input], actor, source)[0]
 
 
-def create_many(inputs: Sequence[TaskInput], actor: Actor, source: Source = MANUAL) -> list[AgencyTask]:
-    """Makes many tasks in one transaction with set-based SQL. Raises Invalid (pointers begin with the item's index)."""
+def create_many(
+    inputs: Sequence[TaskInput], actor: Actor, source: Source = MANUAL, *, roots: Sequence[str] | None = None
+) -> list[AgencyTask]:
+    """Makes many tasks in one transaction with set-based SQL. Raises Invalid; `roots` begin the pointers of each item."""
+    if roots is None:
+        roots = [f"/{index}" for index in range(len(inputs))] if len(inputs) > 1 else [""]
     try:
         with transaction.atomic():
             rules = policy.active()
             rows = [
-                drafts.build(item, actor, source, root=f"/{index}" if len(inputs) > 1 else "", rules=rules)
-                for index, item in enumerate(inputs)
+                drafts.build(item, actor, source, root=root, rules=rules)
+                for item, root in zip(inputs, roots, strict=True)
             ]
             insert(rows, actor)
             add_dependencies([(row, item.depends_on) for row, item in zip(rows, inputs, strict=True)])
@@ -68,7 +72,7 @@ def create_many(inputs: Sequence[TaskInput], actor: Actor, source: Source = MANU
 
 def insert(rows: list[AgencyTask], actor: Actor) -> None:
     """Writes new rows and tells the receivers of `task_waiting` which of them wait for a person."""
-    AgencyTask.objects.bulk_create(rows)
+    copying.insert(rows)
     for row in rows:
         if row.review == Review.REQUIRED:
             lifecycle.task_waiting.send(sender=None, task_id=row.pk, kind="review")

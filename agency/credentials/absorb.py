@@ -27,7 +27,7 @@ _SECRET_FIELD = re.compile(
 )
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def absorb(
     config: dict[str, Any], owner: Any, default_hosts: list[str], *, before: dict[str, Any] | None = None
 ) -> tuple[dict[str, Any], list[Credential]]:

@@ -10,9 +10,14 @@ from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
 from agency.api.bodies import Body, Query
 from agency.api.pagination import DEFAULT_LIMIT, MAX_LIMIT, MAX_OFFSET
 from agency.api.problems import Problem
-from tasks.inputs import Text, Time, check_json
+from tasks.inputs import TaskInput, Text, Time, check_json
+
+MAX_BULK = 1_000
+MAX_ACTIONS = 100
+MAX_WORKFLOW = 200
 
 Id = Annotated[int, Field(gt=0, lt=2**63)]
+Alias = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
 Note = Annotated[Text, Field(max_length=5000)]
 
 
@@ -84,6 +89,7 @@ class PageQuery(LimitQuery):
 StatusName = Literal[
     "pending", "queued", "in_progress", "waiting_input", "deferred", "completed", "failed", "cancelled"
 ]
+AttemptName = Literal["running", "success", "failed", "timed_out", "lost", "handed_back", "waiting_input", "cancelled"]
 PriorityName = Literal["low", "medium", "high", "critical"]
 
 
@@ -126,3 +132,40 @@ class TaskQuery(PageQuery):
 
 class Nothing(Body):
     """An empty body."""
+
+
+class BulkBody(Body):
+    """Many new tasks. With `keepGoing` those that are right are made although others are wrong."""
+
+    tasks: Annotated[list[Any], Field(min_length=1, max_length=MAX_BULK)]
+    keep_going: bool = False
+
+
+class BulkActionBody(Body):
+    """One deed on many tasks, each for itself."""
+
+    action: Literal["approve", "reject", "execute", "cancel", "defer", "release", "retry"]
+    ids: Annotated[list[Id], Field(min_length=1, max_length=MAX_ACTIONS)]
+    notes: Note = ""
+    reason: Annotated[Text, Field(max_length=1000)] = ""
+    until: Annotated[Time | None, Field(strict=False)] = None
+
+
+class WorkflowTask(TaskInput):
+    """A task of a workflow. `dependsOn` holds aliases of this workflow, or ids of tasks that exist."""
+
+    alias: Alias
+    depends_on: Annotated[list[Alias | Id], Field(max_length=100)] = []  # type: ignore[assignment]
+
+
+class WorkflowBody(Body):
+    """A graph of tasks."""
+
+    tasks: Annotated[list[WorkflowTask], Field(min_length=1, max_length=MAX_WORKFLOW)]
+
+
+class ExecutionQuery(PageQuery):
+    """The filters of the list of attempts."""
+
+    task_id: Id | None = None
+    status: AttemptName | None = None

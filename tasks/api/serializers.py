@@ -296,3 +296,31 @@ class TaskTypeOut(Answer):
     queue: str
     default_timeout_s: float
     config_schema: dict[str, Any]
+
+
+class BulkItem(Answer):
+    """What became of one item."""
+
+    index: int
+    success: bool
+    id: int | None
+    task_uuid: uuid.UUID | None
+    status: StatusName | None
+    error: str | None
+    code: int | None = Field(default=None, description="The status a request for this item alone would have had.")
+
+
+class BulkOut(Answer):
+    """What became of every item."""
+
+    created: int | None = None
+    done: int | None = None
+    failed: int
+    results: list[BulkItem]
+
+
+class WorkflowOut(Answer):
+    """The tasks of a new workflow, by alias."""
+
+    workflow_uuid: uuid.UUID
+    tasks: dict[str, TaskOut]

@@ -42,7 +42,7 @@ class TaskList(TaskView):
     def post(self, request: Request) -> Response:
         """Creates a task; it starts at once when nothing holds it."""
         task_input = parse_task(request.data)
-        access.check_channel(request.user, task_input.source_webhook_id)
+        access.check_input(request.user, task_input)
         task = services.create(task_input, actor_of(request), API)
         return self.shown(request, task, 201, Location=reverse("tasks-api:task", args=[task.pk]))
 
@@ -71,7 +71,9 @@ class TaskItem(TaskView):
     def patch(self, request: Request, task_id: int) -> Response:
         """Changes a task that is not running. What it will do differently must be approved again."""
         self.check(request, task_id, "edit")
-        return self.shown(request, services.edit(task_id, parse_changes(request.data), actor_of(request)))
+        changes = parse_changes(request.data)
+        access.check_upstream(request.user, changes.depends_on or [])
+        return self.shown(request, services.edit(task_id, changes, actor_of(request)))
 
     def delete(self, request: Request, task_id: int) -> Response:
         """Cancels a task: at once when it is idle, within seconds when it runs. Its history stays."""
