@@ -27,6 +27,13 @@ class Api:
         self.token = tokens.create(self.user, scopes=scopes)[1]
         self.client = Client(raise_request_exception=False)
 
+    @classmethod
+    def of(cls, other: Api) -> Api:
+        """Another connection of the same caller, for a thread of its own."""
+        api = cls.__new__(cls)
+        api.user, api.token, api.client = other.user, other.token, Client(raise_request_exception=False)
+        return api
+
     def call(self, method: str, path: str, body: Any = None, /, **headers: str) -> Any:
         """`path` is below /api/v1/; `body` is JSON, or bytes as they are."""
         data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
