@@ -405,5 +405,14 @@ LOGGING: dict[str, Any] = {
     },
 }
 
+# --- Watching it ----------------------------------------------------------------------------------------------------
+# /metrics answers who has the token, and connections straight from these networks; with neither it is not there.
+METRICS_TOKEN = env.str("METRICS_TOKEN", "")
+METRICS_ALLOW = env.list("METRICS_ALLOW", default=[])
+# Both need requirements-obs.txt. Errors go to Sentry without personal data; traces to an OTLP/HTTP collector.
+SENTRY_DSN = env.str("SENTRY_DSN", "")
+OTEL_EXPORTER_OTLP_ENDPOINT = env.str("OTEL_EXPORTER_OTLP_ENDPOINT", "")
+TRACES_SHARE = env.float("TRACES_SHARE", 0.1)
+
 # --- Celery (the rest of its settings are code, in agency/celery.py) ------------------------------------------------
 DJANGO_CELERY_BEAT_TZ_AWARE = True

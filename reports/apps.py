@@ -14,7 +14,7 @@ class ReportsConfig(AppConfig):
 
     def ready(self) -> None:
         """Adds the executor by the door that plugins use, and the pages to the console."""
-        from reports import console
+        from reports import checks, console  # noqa: F401  registers the system checks
         from reports.executor import ReportGeneration
         from tasks.executors import registry
 
