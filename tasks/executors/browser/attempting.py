@@ -9,17 +9,21 @@ from typing import Any
 
 from django.conf import settings
 
+from agency import llm
 from tasks.executors.base import Context, Failed, HandBack, NeedsInput, Outcome, Success
 from tasks.executors.browser import parking, resumption
 from tasks.executors.browser.browserbase import Limited
 from tasks.executors.browser.config import BrowserConfig
-from tasks.executors.browser.drivers import open_session
+from tasks.executors.browser.drivers import open_session, stagehand_session
 from tasks.executors.browser.errors import BrowserError, TooBusy
 from tasks.executors.browser.extraction_output import extraction_output
 from tasks.executors.browser.performing import Performance
 from tasks.executors.browser.run import Run
 from tasks.executors.browser.sessions import BrowserSession, Watchdog
+from tasks.executors.browser.understanding.base import Engine
 from tasks.executors.browser.understanding.engines import understanding_for
+from tasks.executors.browser.understanding.service import EngineFailed
+from tasks.executors.browser.understanding.stagehand import is_installed
 
 logger = logging.getLogger(__name__)
 
@@ -38,12 +42,14 @@ def attempt(config: BrowserConfig, ctx: Context, *, extracts: bool) -> Outcome:
     except BrowserError as error:
         ctx.check()
         return Failed(str(error), heals=error.heals, code=error.code)
+    except EngineFailed as error:
+        return Failed(f"Stagehand: {error}", heals=True, code="engine")
 
 
 def _attempt(config: BrowserConfig, ctx: Context, extracts: bool) -> Outcome:
     resumed = resumption.load(ctx)
-    with _session(config, ctx, resumed) as (session, kept), Watchdog(session, ctx):
-        run = Run(session, ctx, understanding_for(config.engine), ctx.save_artifact)
+    with _session(config, ctx, resumed) as (session, kept, engine), Watchdog(session, ctx):
+        run = Run(session, ctx, understanding_for(config.engine, engine), ctx.save_artifact)
         if resumed is not None:
             run.answers = resumed.answers
             if kept:
@@ -72,12 +78,16 @@ def _facts(run: Run) -> dict[str, Any]:
 @contextmanager
 def _session(
     config: BrowserConfig, ctx: Context, resumed: resumption.Resumption | None
-) -> Iterator[tuple[BrowserSession, bool]]:
-    """The browser that was kept for the answer if there is one, else a fresh one; and whether it was kept."""
+) -> Iterator[tuple[BrowserSession, bool, Engine | None]]:
+    """The browser that was kept for the answer if there is one, else a fresh one; whether it was kept; its own engine."""
     if resumed is not None:
         with parking.taken_up(resumption.key_of(ctx)) as kept:
             if kept is not None:
-                yield kept, True
+                yield kept, True, None
                 return
+    if config.engine == "stagehand" and is_installed() and llm.is_configured():
+        with stagehand_session(ctx) as (session, engine):
+            yield session, False, engine
+        return
     with open_session(config.driver or settings.BROWSER_DRIVER, ctx) as session:
-        yield session, False
+        yield session, False, None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from django.conf import settings
 from selenium.webdriver.chrome.options import Options
@@ -13,9 +14,11 @@ from tasks.executors.base import Context
 from tasks.executors.browser import browserbase
 from tasks.executors.browser.driver import DRIVER_ERRORS
 from tasks.executors.browser.errors import BrowserUnavailable, SessionBroken
-from tasks.executors.browser.launch import WINDOW, remote_driver
+from tasks.executors.browser.launch import WINDOW, remote_driver, start_browser
 from tasks.executors.browser.pool import Lease, shared_pool
+from tasks.executors.browser.proxy import FilterProxy, checked_addresses
 from tasks.executors.browser.sessions import BrowserSession, quit_quietly
+from tasks.executors.browser.understanding.base import Engine
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +62,32 @@ def session_of(lease: Lease) -> BrowserSession:
 
 
 @contextmanager
+def stagehand_session(ctx: Context) -> Iterator[tuple[BrowserSession, Engine]]:
+    """A local browser of its own with Stagehand connected to it; both end together. Raises BrowserUnavailable."""
+    from tasks.executors.browser.understanding import stagehand
+
+    own_ports: set[int] = set()
+
+    def addresses(scheme: str, host: str, port: int) -> list[str]:
+        return [host] if host == "127.0.0.1" and port in own_ports else checked_addresses(scheme, host, port)
+
+    proxy = FilterProxy(addresses)
+    origin = f"--remote-allow-origins={stagehand.extension_origin()}"
+    browser = start_browser(proxy.port, extensions=True, binary_args=(*stagehand.FLAGS, origin))
+    try:
+        own_ports.add(browser.devtools_port())
+        engine = stagehand.StagehandEngine(browser.devtools_port())
+        lease = Lease(browser, "", warm=False)
+        try:
+            yield replace(session_of(lease), _foreign=set()), engine
+        finally:
+            engine.close()
+    finally:
+        browser.kill()
+        proxy.stop()
+
+
+@contextmanager
 def _grid(ctx: Context) -> Iterator[BrowserSession]:
     if not settings.BROWSER_GRID_URL:
         raise BrowserUnavailable("BROWSER_GRID_URL is not set", heals=False)
@@ -81,11 +110,17 @@ def _browserbase(ctx: Context) -> Iterator[BrowserSession]:
             session_id=remote.id, debug_url=browserbase.debug_url(remote.id), recording_url=remote.recording_url
         )
         try:
-            driver = remote_driver(remote.selenium_url, remote_options(), headers={"x-bb-signing-key": remote.signing_key})
+            driver = remote_driver(
+                remote.selenium_url, remote_options(), headers={"x-bb-signing-key": remote.signing_key}
+            )
         except DRIVER_ERRORS as error:
             raise BrowserUnavailable("Browserbase gave no browser") from error
         session = BrowserSession(
-            "browserbase", driver, lambda: quit_quietly(driver), session_id=remote.id, recording_url=remote.recording_url
+            "browserbase",
+            driver,
+            lambda: quit_quietly(driver),
+            session_id=remote.id,
+            recording_url=remote.recording_url,
         )
         try:
             yield session

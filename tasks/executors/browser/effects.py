@@ -56,7 +56,7 @@ class Effect:
 
 
 @contextmanager
-def guarded(run: Run, step: Step, element: WebElement) -> Iterator[Effect]:
+def guarded(run: Run, step: Step, element: WebElement | None) -> Iterator[Effect]:
     """Writes the effect as intended, lets it happen, and settles it. Raises AlreadyDone when it is confirmed already.
 
     A broken session or a time-out in between leaves it unknown: the page may have taken the click.
@@ -83,10 +83,12 @@ def guarded(run: Run, step: Step, element: WebElement) -> Iterator[Effect]:
         run.done_effects.append(step.says())
 
 
-def _is_once(run: Run, step: Step, element: WebElement) -> bool:
+def _is_once(run: Run, step: Step, element: WebElement | None) -> bool:
     asked = getattr(step, "once", None)
     if asked is not None:
         return bool(asked)
+    if element is None:
+        return True
     key = getattr(step, "key", "").upper() in ("ENTER", "RETURN") or step.type == "type"
     if step.type == "press" and not key:
         return False

@@ -38,7 +38,9 @@ class BrowserAutomation(Executor[BrowserConfig]):
 
     def review_reasons(self, config: BrowserConfig) -> list[str]:
         """A task that signs in acts in somebody's name."""
-        return ["It signs in with a stored secret"] if any(isinstance(s, Type) and s.secret for s in config.steps) else []
+        return (
+            ["It signs in with a stored secret"] if any(isinstance(s, Type) and s.secret for s in config.steps) else []
+        )
 
     def preview(self, config: BrowserConfig) -> Preview:
         """The steps in plain words."""
@@ -73,7 +75,9 @@ class DataExtraction(BrowserAutomation):
     def effect(self, config: BrowserConfig) -> Effect:
         """Reading, unless a step says that it must not happen twice."""
         once = any(isinstance(step, Click) and step.once for step in config.steps)
-        return Effect.ONCE if once or any(isinstance(step, Type) and step.secret for step in config.steps) else Effect.READ
+        return (
+            Effect.ONCE if once or any(isinstance(step, Type) and step.secret for step in config.steps) else Effect.READ
+        )
 
 
 def _may_write(step: Step) -> bool:
@@ -85,5 +89,3 @@ def _in_words(step: Step) -> str:
     if isinstance(step, Type):
         said += ": a stored secret" if step.secret else f": {str(step.value)[:80]!r}"
     return said
-
-

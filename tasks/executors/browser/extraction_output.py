@@ -19,7 +19,9 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝")
 _NAMES = ("id", "sku", "url", "link", "name", "title")
 
 
-def extraction_output(ctx: Context, extractions: list[dict[str, Any]], output: dict[str, Any]) -> tuple[dict[str, Any], str]:
+def extraction_output(
+    ctx: Context, extractions: list[dict[str, Any]], output: dict[str, Any]
+) -> tuple[dict[str, Any], str]:
     """The output with `data`, `sourceUrl`, `extractedAt`, `csv` and `diff`, and one sentence about it."""
     rows = [row for one in extractions for row in rows_of(one["data"])]
     first = extractions[0]
@@ -80,7 +82,11 @@ def diff(before: list[dict[str, Any]], now: list[dict[str, Any]]) -> dict[str, A
 def _rows_before(ctx: Context) -> list[dict[str, Any]] | None:
     """The records of the last successful run of this task, or of the same template's tasks."""
     done = TaskExecution.objects.filter(status="success").exclude(pk=ctx.task.execution_id)
-    same = done.filter(task__template_id=ctx.task.template_id) if ctx.task.template_id else done.filter(task_id=ctx.task.id)
+    same = (
+        done.filter(task__template_id=ctx.task.template_id)
+        if ctx.task.template_id
+        else done.filter(task_id=ctx.task.id)
+    )
     output = same.order_by("-completed_at").values_list("output", flat=True).first()
     db.release()
     return rows_of(output.get("data")) if isinstance(output, dict) and "data" in output else None
@@ -90,7 +96,9 @@ def _identity(before: list[dict[str, Any]], now: list[dict[str, Any]]) -> str:
     """The first usual name whose values tell all records of both runs apart."""
     for name in _NAMES:
         if all(
-            rows and all(row.get(name) not in (None, "") for row in rows) and len({str(row[name]) for row in rows}) == len(rows)
+            rows
+            and all(row.get(name) not in (None, "") for row in rows)
+            and len({str(row[name]) for row in rows}) == len(rows)
             for rows in (before, now)
         ):
             return name
@@ -117,5 +125,7 @@ def _summary(count: int, source: str, changes: dict[str, Any] | None) -> str:
     told = f"{count} record{'s' if count != 1 else ''} from {source}"
     counts = (changes or {}).get("counts")
     if counts:
-        told += f"; since the last run {counts['added']} added, {counts['removed']} removed, {counts['changed']} changed"
+        told += (
+            f"; since the last run {counts['added']} added, {counts['removed']} removed, {counts['changed']} changed"
+        )
     return told

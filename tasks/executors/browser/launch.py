@@ -31,6 +31,7 @@ HEADLESS_SHELL = "/usr/lib/chromium/chromium-headless-shell"
 WINDOW = (1280, 1000)
 _STARTED = re.compile(r"started successfully on port (\d+)")
 _START_TIMEOUT_S = 20.0
+_TRIES = 3
 INSTALL_HINT = (
     "No browser was found on this machine. Install Debian's packages chromium and chromium-driver "
     "(apt-get install chromium chromium-driver), or set CHROMIUM_PATH and CHROMEDRIVER_PATH. "
@@ -100,6 +101,11 @@ class LocalBrowser:
         except (DevToolsError, *DRIVER_ERRORS) as error:
             raise SessionBroken("the browser did not close a context") from error
 
+    def devtools_port(self) -> int:
+        """The port of the browser's DevTools, as it noted it in its profile."""
+        profile = Path(self.driver.capabilities["chrome"]["userDataDir"])
+        return int((profile / "DevToolsActivePort").read_text().split()[0])
+
     def kill(self) -> None:
         """Ends the whole process group. Safe from any thread, twice."""
         self.group.kill()
@@ -109,18 +115,32 @@ class LocalBrowser:
 def start_browser(proxy_port: int, *, extensions: bool = False, binary_args: tuple[str, ...] = ()) -> LocalBrowser:
     """Starts Chromium behind the filtering proxy on `proxy_port`. Raises BrowserUnavailable."""
     programs = find_programs(extensions=extensions)
+    flags = [*_flags(proxy_port), *binary_args]
+    for _ in range(_TRIES - 1):
+        try:
+            return _start(programs, flags)
+        except _PortTaken:
+            logger.info("the browser driver's port was taken; it is started again")
+    return _start(programs, flags)
+
+
+def _start(programs: Programs, flags: list[str]) -> LocalBrowser:
     account = _account()
     folder = processes.make_folder(Path(settings.BROWSER_STATE_DIR), account)
     try:
         group = processes.start([programs.driver, "--port=0", "--log-level=WARNING"], folder, account)
     except OSError as error:
-        shutil.rmtree(folder, ignore_errors=True)
+        processes.remove_folder(folder)
         raise BrowserUnavailable(f"{programs.driver} could not be started: {error.strerror}") from error
     try:
-        return _connect(group, programs, [*_flags(proxy_port), *binary_args])
+        return _connect(group, programs, flags)
     except BaseException:
         group.kill()
         raise
+
+
+class _PortTaken(BrowserUnavailable):
+    """The driver chose a port that is free for IPv6 and taken for IPv4: bad luck, not a fault."""
 
 
 def _connect(group: processes.Group, programs: Programs, flags: list[str]) -> LocalBrowser:
@@ -161,6 +181,8 @@ class _Output:
 
     def port(self) -> int:
         self._ready.wait(_START_TIMEOUT_S)
+        if self._port is None and "bind() failed" in self.tail():
+            raise _PortTaken("the browser driver found no port")
         if self._port is None:
             raise BrowserUnavailable(f"the browser driver did not start: {self.tail()}")
         return self._port

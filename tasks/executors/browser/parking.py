@@ -93,9 +93,7 @@ def _attached(note: dict[str, Any], folder: Path) -> BrowserSession | None:
         remote_server_addr=note["hub"], vendor_prefix="goog", browser_name="chrome", client_config=config,
         ignore_proxy=True,
     )  # fmt: skip
-    driver = _AttachedDriver(
-        command_executor=connection, options=Options(), file_detector=UselessFileDetector()
-    )
+    driver = _AttachedDriver(command_executor=connection, options=Options(), file_detector=UselessFileDetector())
     driver.session_id = note["session"]
     try:
         processes.write_record(folder, int(note["pid"]))

@@ -54,9 +54,16 @@ class Performance:
         """The steps of the attempt that asked belong to this one's record too."""
         self.results = [kept for kept in self.results if kept["index"] < self.first]
         for kept in self.results:
-            detail = {name: value for name, value in kept.items() if name not in ("index", "name", "status", "durationMs")}
+            detail = {
+                name: value for name, value in kept.items() if name not in ("index", "name", "status", "durationMs")
+            }
             self.run.ctx.record_step(
-                kept["index"], len(self.steps), kept["name"], kept["status"], duration_ms=kept["durationMs"], detail=detail
+                kept["index"],
+                len(self.steps),
+                kept["name"],
+                kept["status"],
+                duration_ms=kept["durationMs"],
+                detail=detail,
             )
 
     def _step(self, index: int, step: Step) -> Outcome | None:
@@ -197,9 +204,7 @@ class Performance:
         detail = credentials.redact({"type": step.type, **told}, run.secrets)
         entry = {"index": run.index, "name": step.says(), "status": status, "durationMs": took_ms, **detail}
         self.results = [*(kept for kept in self.results if kept["index"] != run.index), entry]
-        run.ctx.record_step(
-            run.index, len(self.steps), step.says(), status, duration_ms=took_ms, detail=detail
-        )
+        run.ctx.record_step(run.index, len(self.steps), step.says(), status, duration_ms=took_ms, detail=detail)
 
     def _picture(self, name: str) -> dict[str, Any] | None:
         if self._pictures >= MOST_SCREENSHOTS:

@@ -42,7 +42,9 @@ def take(driver: WebDriver, *, full_page: bool = False, element: WebElement | No
     with _covered(driver):
         if element is not None:
             return _checked(Picture(ask(lambda: element.screenshot_as_png), "image/png", "png"))
-        return _checked(_by_devtools(driver, full_page) or Picture(ask(driver.get_screenshot_as_png), "image/png", "png"))
+        return _checked(
+            _by_devtools(driver, full_page) or Picture(ask(driver.get_screenshot_as_png), "image/png", "png")
+        )
 
 
 def _by_devtools(driver: WebDriver, full_page: bool) -> Picture | None:

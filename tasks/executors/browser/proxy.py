@@ -212,7 +212,8 @@ async def _answer(writer: asyncio.StreamWriter, refusal: Refused) -> None:
     body = f"{refusal}\n".encode()
     writer.write(
         f"HTTP/1.1 {refusal.status}\r\nContent-Type: text/plain\r\nX-Agency-Refused: yes\r\n"
-        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body
+        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode()
+        + body
     )
     try:
         await writer.drain()

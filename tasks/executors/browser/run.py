@@ -14,7 +14,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from tasks.executors.base import Context
 from tasks.executors.browser import locating
 from tasks.executors.browser.driver import ask
-from tasks.executors.browser.errors import StepTimedOut
+from tasks.executors.browser.errors import StepFailed, StepTimedOut
 from tasks.executors.browser.sessions import BrowserSession
 from tasks.executors.browser.step_config import Step, Targeted
 from tasks.executors.browser.understanding.base import Choice, Kind
@@ -22,6 +22,8 @@ from tasks.executors.browser.understanding.service import Understanding
 
 logger = logging.getLogger(__name__)
 
+#: An element (None when only its engine can press it), what the record says of it, and the engine's own press.
+Aim = tuple[WebElement | None, dict[str, Any], Callable[[], None] | None]
 Store = Callable[[str, str, bytes], dict[str, Any]]
 
 
@@ -90,24 +92,43 @@ class Run:
 
     def target(self, step: Targeted, kind: Kind, value: str = "") -> tuple[WebElement, dict[str, Any]]:
         """The element a step aims at, and what the record says of it. Raises ElementNotFound, Unsure."""
+        element, told, _ = self.aim(step, kind, value)
+        if element is None:
+            raise StepFailed("the element cannot be reached from here")
+        return element, told
+
+    def aim(self, step: Targeted, kind: Kind, value: str = "") -> Aim:
+        """As `target`; the element may be one that only its engine can press."""
         answer = self.answers.get(self.index)
         if answer and answer.fingerprint:
             return self._chosen(self.understanding.again(self.driver, answer.fingerprint, kind))
         if step.selector and not (step.heal and step.instruction):
-            return locating.wait_for(self.driver, step.selector, self._wait_s(), self.pause), {"element": step.selector}
+            found = locating.wait_for(self.driver, step.selector, self._wait_s(), self.pause)
+            return found, {"element": step.selector}, None
         if step.selector:
-            found = ask(locating.first_visible, self.driver, step.selector)
-            if found is not None:
-                return found, {"element": step.selector}
+            there = ask(locating.first_visible, self.driver, step.selector)
+            if there is not None:
+                return there, {"element": step.selector}, None
             self.warn(f"{step.selector} is gone; the element was looked for by its instruction")
         return self._chosen(
-            self.understanding.find(self.driver, step.instruction or "", kind, self.left(), self.pause, value, self.index)
+            self.understanding.find(
+                self.driver, step.instruction or "", kind, self.left(), self.pause, value, self.index
+            )
         )
 
-    def _chosen(self, choice: Choice) -> tuple[WebElement, dict[str, Any]]:
+    def seek(self, instruction: str, seconds: float, step: int | None = None) -> tuple[WebElement, dict[str, Any]]:
+        """The element an instruction means for pressing, and what the record says of it. Raises Unsure, StepFailed."""
+        element, told, _ = self._chosen(
+            self.understanding.find(self.driver, instruction, "click", seconds, self.pause, "", step)
+        )
+        if element is None:
+            raise StepFailed("the element cannot be reached from here")
+        return element, told
+
+    def _chosen(self, choice: Choice) -> Aim:
         if choice.costs:
             self.costs.append(choice.costs)
-        return choice.element, choice.record()
+        return choice.element, choice.record(), choice.act
 
     def _wait_s(self) -> float:
         if self.left() <= 0:

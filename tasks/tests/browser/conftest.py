@@ -104,7 +104,13 @@ class MemoryContext:
     def save_artifact(self, name: str, content_type: str, data: bytes) -> dict[str, Any]:
         self.artifacts.append((name, content_type, data))
         number = len(self.artifacts)
-        return {"artifact": number, "name": name, "contentType": content_type, "bytes": len(data), "url": f"/a/{number}/"}
+        return {
+            "artifact": number,
+            "name": name,
+            "contentType": content_type,
+            "bytes": len(data),
+            "url": f"/a/{number}/",
+        }
 
     def record_session(self, **links: str) -> None:
         self.sessions.append(links)
@@ -114,7 +120,9 @@ class MemoryContext:
 def play(db: None) -> Callable[..., tuple[Any, MemoryContext]]:
     """Runs steps as an attempt does, and gives the outcome and what the context saw."""
 
-    def run(steps: list[dict[str, Any]], *, seconds: float = 60.0, extracts: bool = False, **fields: Any) -> tuple[Any, Any]:
+    def run(
+        steps: list[dict[str, Any]], *, seconds: float = 60.0, extracts: bool = False, **fields: Any
+    ) -> tuple[Any, Any]:
         from tasks.executors.browser.attempting import attempt
         from tasks.executors.browser.config import BrowserConfig
 

@@ -97,7 +97,9 @@ def test_browserbase_runs_shows_its_links_and_is_released(play: Any, site: Site,
 
 
 def test_browserbase_is_released_when_the_work_fails(play: Any, site: Site, fake: FakeBrowserbase) -> None:
-    outcome, _ = play([*steps(site)[:1], {"type": "click", "config": {"selector": "#no", "timeout": 200}}], driver="browserbase")
+    outcome, _ = play(
+        [*steps(site)[:1], {"type": "click", "config": {"selector": "#no", "timeout": 200}}], driver="browserbase"
+    )
     assert isinstance(outcome, Failed)
     assert fake.sessions
     assert fake.running == []
@@ -112,7 +114,9 @@ def test_a_full_browserbase_hands_the_task_back(play: Any, site: Site, fake: Fak
 
 
 @pytest.mark.parametrize(("status", "heals"), [(401, False), (403, False), (500, True), (503, True)])
-def test_browserbase_errors_say_whether_they_heal(play: Any, site: Site, fake: FakeBrowserbase, status: int, heals: bool) -> None:
+def test_browserbase_errors_say_whether_they_heal(
+    play: Any, site: Site, fake: FakeBrowserbase, status: int, heals: bool
+) -> None:
     fake.fail_with = status
     outcome, _ = play(steps(site), driver="browserbase")
     assert isinstance(outcome, Failed)

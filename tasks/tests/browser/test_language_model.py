@@ -40,7 +40,14 @@ def number_of(prompt: str, *texts: str) -> int:
 
 def test_the_model_is_asked_only_when_the_rules_are_unsure_and_its_costs_are_kept(play: Any, site: Site) -> None:
     seen: list[str] = []
-    model = answering(lambda prompt: {"number": number_of(prompt, "button “Delete”", "row: Bob Lind"), "confidence": 0.9, "why": "his row"}, seen)
+    model = answering(
+        lambda prompt: {
+            "number": number_of(prompt, "button “Delete”", "row: Bob Lind"),
+            "confidence": 0.9,
+            "why": "his row",
+        },
+        seen,
+    )
     with llm.stand_in(model):
         outcome, ctx = play(
             [
@@ -57,10 +64,16 @@ def test_the_model_is_asked_only_when_the_rules_are_unsure_and_its_costs_are_kep
     assert outcome.output["costs"][0]["requests"] == 1
 
 
-@pytest.mark.parametrize("answer", [{"number": 999, "confidence": 1.0}, {"number": 0, "confidence": 0.1}, {"number": -1}])
-def test_a_choice_that_is_not_there_or_not_sure_is_asked_of_a_person(play: Any, site: Site, answer: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "answer", [{"number": 999, "confidence": 1.0}, {"number": 0, "confidence": 0.1}, {"number": -1}]
+)
+def test_a_choice_that_is_not_there_or_not_sure_is_asked_of_a_person(
+    play: Any, site: Site, answer: dict[str, Any]
+) -> None:
     with llm.stand_in(answering(lambda _: answer, [])):
-        outcome, _ = play([go(site, "tables/index.html"), {"type": "click", "config": {"instruction": "Delete", "timeout": 800}}])
+        outcome, _ = play(
+            [go(site, "tables/index.html"), {"type": "click", "config": {"instruction": "Delete", "timeout": 800}}]
+        )
     assert isinstance(outcome, NeedsInput), outcome
     assert outcome.kind == "ambiguous"
 
@@ -69,7 +82,8 @@ def test_values_that_are_not_on_the_page_are_refused(play: Any, site: Site) -> N
     told = [{"field": "height", "text": "46 cm"}, {"field": "voltage", "text": "230 V"}]
     with llm.stand_in(answering(lambda _: {"values": told}, [])):
         outcome, _ = play(
-            [go(site, "shop/p/aldgate.html"), {"type": "extract", "config": {"instruction": "height and voltage"}}], engine="llm"
+            [go(site, "shop/p/aldgate.html"), {"type": "extract", "config": {"instruction": "height and voltage"}}],
+            engine="llm",
         )
     assert isinstance(outcome, Success), outcome
     assert outcome.output["data"] == {"height": "46 cm"}
@@ -79,7 +93,10 @@ def test_values_that_are_not_on_the_page_are_refused(play: Any, site: Site) -> N
 def test_lists_are_never_written_by_the_model(play: Any, site: Site) -> None:
     with llm.stand_in(answering(lambda _: {"thing": "lamp", "fields": ["name", "price"]}, [])):
         outcome, _ = play(
-            [go(site, "shop/index.html"), {"type": "extract", "config": {"instruction": "all the lamps with what they cost"}}],
+            [
+                go(site, "shop/index.html"),
+                {"type": "extract", "config": {"instruction": "all the lamps with what they cost"}},
+            ],
             engine="llm",
         )
     assert isinstance(outcome, Success), outcome
@@ -94,7 +111,8 @@ def test_a_model_that_fails_leaves_the_work_to_the_rules(play: Any, site: Site) 
 
     with llm.stand_in(FunctionModel(broken)):
         outcome, _ = play(
-            [go(site, "shop/index.html"), {"type": "extract", "config": {"instruction": "all product names"}}], engine="llm"
+            [go(site, "shop/index.html"), {"type": "extract", "config": {"instruction": "all product names"}}],
+            engine="llm",
         )
     assert isinstance(outcome, Success), outcome
     assert outcome.output["extractions"][0]["engine"] == "deterministic"

@@ -34,7 +34,9 @@ def sign_in(site: Site) -> list[dict[str, Any]]:
 
 
 def browser_task(steps: list[dict[str, Any]], **fields: Any) -> Any:
-    return make_task(title="Browse", taskType="browser_automation", executionConfig={"automationSteps": steps}, **fields)
+    return make_task(
+        title="Browse", taskType="browser_automation", executionConfig={"automationSteps": steps}, **fields
+    )
 
 
 @pytest.mark.django_db(transaction=True)
@@ -50,7 +52,9 @@ def test_a_login_code_is_asked_for_and_the_same_browser_goes_on(browser_worker: 
     services.answer(task.pk, Actor("test"), {"answer": "123456"})
     task = wait_status(task, "completed", "failed", "waiting_input")
     assert task.status == "completed", task.last_error
-    assert [post.get("code") for post in site.posts[before:]] == ["123456"], "only the code was sent: nobody signed in twice"
+    assert [post.get("code") for post in site.posts[before:]] == ["123456"], (
+        "only the code was sent: nobody signed in twice"
+    )
     assert task.result["data"][0] == {"order": "A-1001", "date": "2026-03-03", "total": 1234.5, "totalCurrency": "EUR"}
     execution = task.executions.order_by("-attempt").first()
     assert [step["status"] for step in execution.step_results] == ["success"] * 4
@@ -115,8 +119,13 @@ def test_what_was_sent_is_not_sent_again_by_a_later_attempt(site: Site, db: None
     assert len(site.posts) == 1
 
 
-def test_a_found_element_is_remembered_and_survives_small_changes_of_the_page(play: Any, site: Site, session: Any) -> None:
-    steps = [go(site, "shop/index.html"), {"type": "click", "config": {"instruction": "Add the Comet pendant to the cart"}}]
+def test_a_found_element_is_remembered_and_survives_small_changes_of_the_page(
+    play: Any, site: Site, session: Any
+) -> None:
+    steps = [
+        go(site, "shop/index.html"),
+        {"type": "click", "config": {"instruction": "Add the Comet pendant to the cart"}},
+    ]
     first, _ = play(steps)
     assert isinstance(first, Success)
     row = RememberedElement.objects.get()
@@ -135,7 +144,12 @@ def test_a_found_element_is_remembered_and_survives_small_changes_of_the_page(pl
 
 @pytest.mark.django_db(transaction=True)
 def test_data_extraction_tells_what_changed_since_the_last_run(browser_worker: Any, site: Site, tmp_path: Any) -> None:
-    config = {"automationSteps": [go(site, "shop/index.html"), {"type": "extract", "config": {"instruction": "names and prices of all lamps"}}]}
+    config = {
+        "automationSteps": [
+            go(site, "shop/index.html"),
+            {"type": "extract", "config": {"instruction": "names and prices of all lamps"}},
+        ]
+    }
     task = make_task(title="Prices", taskType="data_extraction", executionConfig=config)
     task = wait_status(task, "completed", "failed")
     assert task.status == "completed", task.last_error
@@ -152,7 +166,11 @@ def test_a_typed_secret_shows_nowhere(play: Any, site: Site, settings: Any, monk
         [
             go(site, "account/index.html"),
             {"type": "type", "config": {"instruction": "e-mail", "value": "ada@example.org"}},
-            {"type": "type", "config": {"instruction": "password", "value": {"env": "AGENCY_SECRET_SHOP"}}, "screenshot": True},
+            {
+                "type": "type",
+                "config": {"instruction": "password", "value": {"env": "AGENCY_SECRET_SHOP"}},
+                "screenshot": True,
+            },
             {"type": "extract", "config": {"instruction": "Extract the page title and main content"}},
             {"type": "click", "config": {"instruction": "Sign in"}},
         ]

@@ -85,7 +85,9 @@ def test_a_redirect_to_the_cloud_metadata_reaches_nothing(play: Any, site: Site)
     assert not outcome.heals
 
 
-def test_sub_resources_scripts_and_frames_reach_nothing_inside(play: Any, site: Site, inner: Inner, session: Any) -> None:
+def test_sub_resources_scripts_and_frames_reach_nothing_inside(
+    play: Any, site: Site, inner: Inner, session: Any
+) -> None:
     driver = session.driver
     driver.get(site.url("shop/index.html"))
     base = f"http://127.0.0.1:{inner.port}"

@@ -201,7 +201,9 @@ def test_a_step_may_fail_and_be_passed_over(play: Any, site: Site) -> None:
     assert isinstance(outcome, Success), outcome
     assert [s["status"] for s in ctx.steps if s["status"] != "running"] == ["success", "failed", "success"]
     assert ctx.artifacts[0][0] == "step-2-failed.jpg"
-    outcome, _ = play([go(site, "shop/index.html"), {"type": "click", "config": {"selector": "#nothing", "timeout": 300}}])
+    outcome, _ = play(
+        [go(site, "shop/index.html"), {"type": "click", "config": {"selector": "#nothing", "timeout": 300}}]
+    )
     assert isinstance(outcome, Failed)
     assert outcome.error == "step 2 (click “#nothing”): #nothing is not on the page after 0.3 s"
 
@@ -233,16 +235,24 @@ def test_a_schema_gives_the_shape_and_is_enforced(play: Any, site: Site) -> None
                 "items": {
                     "type": "object",
                     "required": ["title", "price"],
-                    "properties": {"title": {"type": "string"}, "price": {"type": "number"}, "rating": {"type": "number"}},
+                    "properties": {
+                        "title": {"type": "string"},
+                        "price": {"type": "number"},
+                        "rating": {"type": "number"},
+                    },
                 },
             }
         },
     }
-    outcome, _ = play([go(site, "shop/index.html"), {"type": "extract", "config": {"instruction": "the lamps", "schema": schema}}])
+    outcome, _ = play(
+        [go(site, "shop/index.html"), {"type": "extract", "config": {"instruction": "the lamps", "schema": schema}}]
+    )
     assert isinstance(outcome, Success), outcome
     assert outcome.output["data"]["lamps"][0] == {"title": "Aldgate desk lamp", "price": 48, "rating": 4.5}
     schema["properties"]["lamps"]["items"]["required"].append("isbn")  # type: ignore[index]
     schema["properties"]["lamps"]["items"]["properties"]["isbn"] = {"type": "string"}  # type: ignore[index]
-    outcome, _ = play([go(site, "shop/index.html"), {"type": "extract", "config": {"instruction": "the lamps", "schema": schema}}])
+    outcome, _ = play(
+        [go(site, "shop/index.html"), {"type": "extract", "config": {"instruction": "the lamps", "schema": schema}}]
+    )
     assert isinstance(outcome, Failed)
     assert "does not satisfy the schema: lamps/0: 'isbn' is a required property" in outcome.error

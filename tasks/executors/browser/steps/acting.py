@@ -40,9 +40,14 @@ _MODIFIERS = {"control": Keys.CONTROL, "ctrl": Keys.CONTROL, "shift": Keys.SHIFT
 @performs("click")
 def click(run: Run, step: Click) -> dict[str, Any]:
     """Clicks, and says what that did. A click that must not happen twice passes the effect ledger first."""
-    element, told = run.target(step, "click")
+    element, told, act = run.aim(step, "click")
     with effects.guarded(run, step, element) as effect:
-        told |= _press_on(run, element, double=step.double)
+        if element is not None:
+            told |= _press_on(run, element, double=step.double)
+        elif act is not None:
+            effects.watch(run)
+            act()
+            told |= effects.after(run)
         effect.happened(told)
     return told
 
@@ -201,10 +206,8 @@ def _set_tick(run: Run, element: WebElement, value: str) -> str:
 def _choose_from_widget(run: Run, element: WebElement, step: Select) -> str:
     """A list made of divs: open it, then press the option of that name."""
     _press_on(run, element, double=False)
-    choice = run.understanding.find(
-        run.driver, f'the "{step.value}" option', "click", min(run.left(), 5.0), run.pause, "", None
-    )
-    _press_on(run, choice.element, double=False)
+    option, _ = run.seek(f'the "{step.value}" option', min(run.left(), 5.0))
+    _press_on(run, option, double=False)
     return str(step.value)
 
 

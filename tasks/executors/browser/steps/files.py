@@ -96,9 +96,7 @@ def _start(run: Run, step: Download) -> None:
     if step.selector:
         element = locating.wait_for(run.driver, step.selector, run.left(), run.pause)
     else:
-        element = run.understanding.find(
-            run.driver, step.instruction or "", "click", run.left(), run.pause, "", run.index
-        ).element
+        element, _ = run.seek(step.instruction or "", run.left(), run.index)
     effects.watch(run)
     ask(element.click)
 

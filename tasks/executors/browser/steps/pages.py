@@ -65,8 +65,7 @@ def scroll(run: Run, step: Scroll) -> dict[str, Any]:
 def _scroll_target(run: Run, step: Scroll) -> tuple[Any, dict[str, Any]]:
     if step.selector:
         return locating.wait_for(run.driver, step.selector, run.left(), run.pause), {"element": step.selector}
-    choice = run.understanding.find(run.driver, step.instruction or "", "click", run.left(), run.pause, "", run.index)
-    return choice.element, choice.record()
+    return run.seek(step.instruction or "", run.left(), run.index)
 
 
 @performs("screenshot")

@@ -89,7 +89,10 @@ def _extend_data(found: Extraction, page: Extraction) -> None:
     elif isinstance(found.data, dict) and isinstance(page.data, dict):
         for name, rows in page.data.items():
             if isinstance(rows, list):
-                found.data[name] = [*found.data.get(name, []), *(row for row in rows if row not in found.data.get(name, []))]
+                found.data[name] = [
+                    *found.data.get(name, []),
+                    *(row for row in rows if row not in found.data.get(name, [])),
+                ]
 
 
 def _go_on(run: Run, step: Extract) -> bool:
@@ -99,16 +102,14 @@ def _go_on(run: Run, step: Extract) -> bool:
         open_page(run.driver, address)
         return True
     try:
-        choice = run.understanding.find(
-            run.driver, step.next or _NEXT_INSTRUCTION, "click", min(2.0, run.left()), run.pause, "", None
-        )
+        element, _ = run.seek(step.next or _NEXT_INSTRUCTION, min(2.0, run.left()))
     except Unsure:
         return False
-    if ask(choice.element.get_attribute, "aria-disabled") == "true" or "disabled" in (
-        ask(choice.element.get_attribute, "class") or ""
+    if ask(element.get_attribute, "aria-disabled") == "true" or "disabled" in (
+        ask(element.get_attribute, "class") or ""
     ):
         return False
     effects.watch(run)
-    ask(run.driver.execute_script, "arguments[0].scrollIntoView({block: 'center'})", choice.element)
-    ask(choice.element.click)
+    ask(run.driver.execute_script, "arguments[0].scrollIntoView({block: 'center'})", element)
+    ask(element.click)
     return bool(effects.after(run)["effect"] != "none")

@@ -27,7 +27,7 @@ class FindRequest:
 class Choice:
     """The element chosen and why. `frame` is the way to its frame, as indexes from the top document."""
 
-    element: WebElement
+    element: WebElement | None
     frame: tuple[int, ...]
     score: float
     engine: str
@@ -36,6 +36,8 @@ class Choice:
     why: str = ""
     runner_up: float = 0.0
     costs: dict[str, Any] = field(default_factory=dict)
+    #: Where WebDriver cannot reach the element: the engine's own way to press it.
+    act: Callable[[], None] | None = None
 
     def record(self) -> dict[str, Any]:
         """What the step's record says about the choice."""

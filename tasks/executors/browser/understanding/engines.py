@@ -10,8 +10,8 @@ from tasks.executors.browser.understanding.remembered import StoredMemory
 from tasks.executors.browser.understanding.service import Understanding
 
 
-def understanding_for(wanted: str) -> Understanding:
-    """The engines in their order. "auto": deterministic, then the language model if one is configured.
+def understanding_for(wanted: str, extra: Engine | None = None) -> Understanding:
+    """The engines in their order, `extra` before all others. "auto": deterministic, then the language model if one is configured.
 
     "llm" and "stagehand" put that engine first; the deterministic one stays behind it and does the work when the other
     cannot, which is then told in the result.
@@ -24,8 +24,8 @@ def understanding_for(wanted: str) -> Understanding:
         engines = [LanguageModel(), *engines] if wanted == "llm" else [*engines, LanguageModel()]
     elif wanted == "llm":
         notes.append("no language model is configured (LLM_MODEL); the deterministic engine did the work")
-    if wanted == "stagehand":
-        from tasks.executors.browser.understanding.stagehand import StagehandEngine
-
-        engines = [StagehandEngine(), *engines]
+    if extra is not None:
+        engines = [extra, *engines]
+    elif wanted == "stagehand":
+        notes.append("Stagehand is not to be had here; the deterministic engine did the work")
     return Understanding(engines, StoredMemory(), notes)

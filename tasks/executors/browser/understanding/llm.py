@@ -119,7 +119,9 @@ class LanguageModel:
         return found
 
     def _values(self, model: dict[str, Any], request: ExtractRequest) -> Extraction:
-        names = list((request.schema or {}).get("properties", {})) or [one.key for one in parse(request.instruction).fields]
+        names = list((request.schema or {}).get("properties", {})) or [
+            one.key for one in parse(request.instruction).fields
+        ]
         prompt = f"Wish: {request.instruction}\nFields: {', '.join(names) or 'as the wish says'}\n{_fenced(_page_text(model))}"
         answer, costs = llm.ask(Values, instructions=EXTRACT, prompt=prompt)
         grounded = {value.field: value.text for value in answer.values if value.text and occurs(value.text, model)}
@@ -145,7 +147,12 @@ def _wants_many(request: ExtractRequest) -> bool:
 
 
 def _page_text(model: dict[str, Any], *, cut: bool = True) -> str:
-    facts = [model["title"], *(f"{name}: {value}" for name, value in model["meta"].items()), *model["jsonld"], model["text"]]
+    facts = [
+        model["title"],
+        *(f"{name}: {value}" for name, value in model["meta"].items()),
+        *model["jsonld"],
+        model["text"],
+    ]
     text = "\n".join(facts)
     return text[:MOST_TEXT] if cut else text
 

@@ -59,7 +59,8 @@ class Understanding:
             except EngineFailed as error:
                 self.notes.append(f"{engine.name}: {error}")
             else:
-                self.memory.learn(driver, step, instruction, choice)
+                if choice.fingerprint:
+                    self.memory.learn(driver, step, instruction, choice)
                 return choice
         raise refusal or Unsure(f"{instruction}: no engine could answer", [])
 

@@ -72,7 +72,9 @@ def name_fit(field_words: tuple[Token, ...], own: tuple[Token, ...], label: tupl
         extra = sum(1 for token in label if not token.stop and not any(likeness(o, token) for o in own))
         return 0.97 - min(0.3, 0.08 * extra)
     partial = sum(hits) / len(own) if own else 0.0
-    synonym = max((likeness(word, other) for word in field_words[len(own) :] for other in label if not other.stop), default=0.0)
+    synonym = max(
+        (likeness(word, other) for word in field_words[len(own) :] for other in label if not other.stop), default=0.0
+    )
     if synonym and len(label) <= 3:
         return max(0.8 * synonym - 0.06 * (len(label) - 1), 0.6 * partial)
     # One of two words is the last and the telling one ("delivery address" on "Address").

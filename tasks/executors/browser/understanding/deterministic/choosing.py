@@ -93,7 +93,13 @@ def _record_links(page: Page, reading: Reading) -> list[Scored]:
     links: list[Scored] = []
     for item in page.items:
         outside = any(mark in ("nav", "footer", "header", "aside") for mark in item["marks"])
-        if item["role"] != "link" or not item["row"] or outside or item["row"] in seen or not (item["name"] or item["text"]):
+        if (
+            item["role"] != "link"
+            or not item["row"]
+            or outside
+            or item["row"] in seen
+            or not (item["name"] or item["text"])
+        ):
             continue
         seen.add(item["row"])
         links.append(Scored(item, reading, 0.9, 1.0, 0.88 - reading.cost, "link of a record"))
@@ -104,7 +110,9 @@ def _distinct(ordered: list[Scored], items: list[dict[str, Any]], *, by_target: 
     """Without those that lead to the same thing as one before them; the real control stands for its wrapper."""
     kept: list[Scored] = []
     for one in ordered:
-        twin = next((n for n, other in enumerate(kept) if _same(one.candidate, other.candidate, items, by_target)), None)
+        twin = next(
+            (n for n, other in enumerate(kept) if _same(one.candidate, other.candidate, items, by_target)), None
+        )
         if twin is None:
             kept.append(one)
         elif _realer(one, kept[twin]):
@@ -127,8 +135,10 @@ def _same(one: dict[str, Any], other: dict[str, Any], items: list[dict[str, Any]
     if not _is_within(inner, outer, items):
         return False
     wrapped = {inner["rank"], outer["rank"]} & {"pointer", "handler", "text", "label"}
-    return bool(wrapped) and (inner["text"] or inner["name"]) == (outer["text"] or outer["name"]) or (
-        inner["rank"] == "text"
+    return (
+        bool(wrapped)
+        and (inner["text"] or inner["name"]) == (outer["text"] or outer["name"])
+        or (inner["rank"] == "text")
     )
 
 

@@ -66,7 +66,11 @@ def kind_fit(one: WishedField, column: Column) -> float:
     share = column.shares
     if one.kind in ("money", "oldmoney"):
         fit = max(share["money"], 0.35 * share["number"])
-        return fit * (0.5 if column.struck > 0.5 else 1.0) if one.kind == "money" else fit * (1.0 if column.struck > 0.5 else 0.6)
+        return (
+            fit * (0.5 if column.struck > 0.5 else 1.0)
+            if one.kind == "money"
+            else fit * (1.0 if column.struck > 0.5 else 0.6)
+        )
     if one.kind == "date":
         return 1.0 if column.kind == "datetime" else share["date"]
     if one.kind == "rating":

@@ -96,7 +96,9 @@ def _extraction(best: Answer, score: float, wish: Wish) -> Extraction:
 def _text(model: dict[str, Any]) -> Extraction:
     main, whole = model["main"]["text"], model["text"]
     text = main if len(main) > 140 or len(main) > 0.3 * len(whole) else whole
-    return Extraction("main text", 0.9 if text is main and text else 0.6, text=text[:MOST_TEXT], truncated=len(text) > MOST_TEXT)
+    return Extraction(
+        "main text", 0.9 if text is main and text else 0.6, text=text[:MOST_TEXT], truncated=len(text) > MOST_TEXT
+    )
 
 
 def _whole(model: dict[str, Any], wish: Wish) -> Extraction:
@@ -109,7 +111,9 @@ def _whole(model: dict[str, Any], wish: Wish) -> Extraction:
         items = [dict(one) for one in model["images"]]
     else:
         find = values.emails if wish.whole == "emails" else values.phones
-        linked = "\n".join(one["url"].removeprefix("mailto:") for one in model["links"] if one["url"].startswith("mailto:"))
+        linked = "\n".join(
+            one["url"].removeprefix("mailto:") for one in model["links"] if one["url"].startswith("mailto:")
+        )
         items = [{wish.whole[:-1]: each} for each in find(f"{model['text']}\n{linked}")]
     return Extraction(wish.whole, 0.9 if items else 0.0, items=items, fields=list(items[0]) if items else [])
 

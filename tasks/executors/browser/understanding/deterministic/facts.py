@@ -20,7 +20,10 @@ def answers(model: dict[str, Any], wish: Wish) -> Iterator[Answer]:
     yield from (answer for answer in (pairs, page) if answer)
     if pairs and page and pairs.rows and page.rows:
         fits = {**page.fits, **{key: fit for key, fit in pairs.fits.items() if fit > page.fits.get(key, 0)}}
-        row = {key: (pairs if pairs.fits.get(key, 0) >= page.fits.get(key, 0) else page).rows[0].get(key, "") for key in fits}
+        row = {
+            key: (pairs if pairs.fits.get(key, 0) >= page.fits.get(key, 0) else page).rows[0].get(key, "")
+            for key in fits
+        }
         yield Answer("key-value and page", [{k: v for k, v in row.items() if v}], fits, 0.97)
 
 
@@ -31,7 +34,11 @@ def _pairs_answer(model: dict[str, Any], wish: Wish) -> Answer | None:
     if not pairs:
         return None
     if not wish.fields:
-        fit = max((scope_fit(wish, pair["group"]) for pair in pairs), default=0.0) if wish.scope else _heading_fit(wish, pairs)
+        fit = (
+            max((scope_fit(wish, pair["group"]) for pair in pairs), default=0.0)
+            if wish.scope
+            else _heading_fit(wish, pairs)
+        )
         if fit >= 0.6 and not wish.scope:
             pairs = [pair for pair in pairs if _heading_fit(wish, [pair]) >= 0.6]
         row = {key_of(pair["key"], as_written=True): pair["value"] for pair in reversed(pairs)}
@@ -73,7 +80,11 @@ def _page_fact(model: dict[str, Any], one: WishedField, wish: Wish) -> tuple[flo
     heading = next((h["text"] for h in model["headings"] if h["level"] == 1), "")
     simple = len([token for token in one.own if not token.stop]) <= 2
     if one.known == "name" and simple:
-        return (0.85, heading or model["title"]) if wish.entity else (0.85, model["title"] if _means_window(wish) else heading or model["title"])
+        return (
+            (0.85, heading or model["title"])
+            if wish.entity
+            else (0.85, model["title"] if _means_window(wish) else heading or model["title"])
+        )
     if one.kind == "body" and simple:
         return (0.85, main["text"]) if main["text"] else (0.5, model["text"])
     if one.known == "author":
@@ -104,7 +115,11 @@ def _marked_fact(model: dict[str, Any], one: WishedField) -> tuple[float, str]:
         return 0.0, ""
     for group in model["groups"]:
         for column in columns_of(group["records"]):
-            if len(group["records"]) <= 3 and column.shares["money"] > 0.9 and name_fit(one.words, one.own, tokens(" ".join(column.words))):
+            if (
+                len(group["records"]) <= 3
+                and column.shares["money"] > 0.9
+                and name_fit(one.words, one.own, tokens(" ".join(column.words)))
+            ):
                 return 0.6, column.texts[0]
     lines = [line.strip() for line in model["text"].split("\n") if len(line) < 40]
     priced = [line for line in lines if values.money(line) is not None]

@@ -61,9 +61,7 @@ def find(driver: WebDriver, request: FindRequest) -> Choice:
     unchanged_since, before = started, None
     while True:
         seen = look(driver, request.kind, words)
-        decision = decide(
-            seen.items, request.instruction, request.kind, _lookup(driver, seen), request.value
-        )
+        decision = decide(seen.items, request.instruction, request.kind, _lookup(driver, seen), request.value)
         if decision.chosen and not decision.chosen.candidate["disabled"]:
             return choice_of(driver, decision.chosen, decision)
         now = time.monotonic()

@@ -27,14 +27,20 @@ def _answer(table: dict[str, Any], wish: Wish) -> Answer:
     headers = [*table["headers"], *[""] * width][:width]
     columns = [_column(table, n, headers[n]) for n in range(width)]
     named = (table["caption"], table["heading"], table["id"])
-    fit = max(entity_fit(wish, *named), 0.6 if wish.entity_tokens and any(entity_fit(wish, h) for h in headers) else 0.0)
+    fit = max(
+        entity_fit(wish, *named), 0.6 if wish.entity_tokens and any(entity_fit(wish, h) for h in headers) else 0.0
+    )
     prior = 1.0 if scope_fit(wish, *named) >= 0.6 else 0.75
     if not wish.fields:
         rows, fits = _all(columns, headers), {"": 0.85 if fit or wish.scope else 0.55}
         return Answer("table", rows, fits, prior, fit, many=True)
     chosen, fits = _match(columns, headers, wish)
     rows = [
-        {one.key: text for one in wish.fields if (n := chosen.get(one.key)) is not None and (text := _value(table, r, n, one))}
+        {
+            one.key: text
+            for one in wish.fields
+            if (n := chosen.get(one.key)) is not None and (text := _value(table, r, n, one))
+        }
         for r in range(len(table["rows"]))
     ]
     return Answer("table", [row for row in rows if row], fits, prior, fit, many=True)

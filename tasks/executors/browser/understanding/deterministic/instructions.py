@@ -102,7 +102,13 @@ ROLE_WORDS: dict[str, tuple[str, ...]] = {
 _BY_LENGTH = sorted(ROLE_WORDS, key=len, reverse=True)
 _ROLE = re.compile(rf"\b({'|'.join(re.escape(word) for word in _BY_LENGTH)})(s|es)?\b", re.I)
 #: Words of a field's name that a field may as well be found by without.
-KEEPS_NAME = {"search box": "search", "search bar": "search", "search field": "search", "date picker": "date", "logo": "logo"}
+KEEPS_NAME = {
+    "search box": "search",
+    "search bar": "search",
+    "search field": "search",
+    "date picker": "date",
+    "logo": "logo",
+}
 
 REGIONS: dict[str, tuple[str, ...]] = {
     "header": ("header",), "top bar": ("header",), "banner": ("header", "dialog"), "navigation": ("nav",), "nav": ("nav",),
@@ -118,7 +124,58 @@ _BY_LENGTH_REGION = sorted(REGIONS, key=len, reverse=True)
 _REGION = re.compile(rf"\b({'|'.join(_BY_LENGTH_REGION)})$", re.I)
 #: Nouns for a part of the page that say nothing about which part.
 _PARTS = frozenset(
-    ["section", "area", "row", "card", "panel", "group", "block", "box", "list", "table", "line", "entry", "item", "result", "record", "column", "page", "part", "region", "fieldset", "widget", "tile", "cell", "bar", "page", "screen", "site", "website", "heading", "title", "product", "article", "post", "that", "says", "with", "for", "of", "named", "called", "labelled", "labeled", "containing", "contains", "reads", "text", "where", "has", "whose", "is"]
+    [
+        "section",
+        "area",
+        "row",
+        "card",
+        "panel",
+        "group",
+        "block",
+        "box",
+        "list",
+        "table",
+        "line",
+        "entry",
+        "item",
+        "result",
+        "record",
+        "column",
+        "page",
+        "part",
+        "region",
+        "fieldset",
+        "widget",
+        "tile",
+        "cell",
+        "bar",
+        "page",
+        "screen",
+        "site",
+        "website",
+        "heading",
+        "title",
+        "product",
+        "article",
+        "post",
+        "that",
+        "says",
+        "with",
+        "for",
+        "of",
+        "named",
+        "called",
+        "labelled",
+        "labeled",
+        "containing",
+        "contains",
+        "reads",
+        "text",
+        "where",
+        "has",
+        "whose",
+        "is",
+    ]
 )
 _CONTEXT = re.compile(
     r"\s+(?:(?P<near>next to|beside|near|nearest to|closest to|right of|to the right of|left of|to the left of|adjacent to|alongside|by)"  # noqa: E501
@@ -127,7 +184,40 @@ _CONTEXT = re.compile(
     re.I,
 )
 SOFT = frozenset(
-    ["blue", "red", "green", "grey", "gray", "black", "white", "yellow", "orange", "purple", "pink", "big", "large", "small", "little", "tiny", "primary", "main", "round", "visible", "only", "available", "correct", "appropriate", "corresponding", "given", "relevant", "current", "specific", "respective", "dark", "light"]
+    [
+        "blue",
+        "red",
+        "green",
+        "grey",
+        "gray",
+        "black",
+        "white",
+        "yellow",
+        "orange",
+        "purple",
+        "pink",
+        "big",
+        "large",
+        "small",
+        "little",
+        "tiny",
+        "primary",
+        "main",
+        "round",
+        "visible",
+        "only",
+        "available",
+        "correct",
+        "appropriate",
+        "corresponding",
+        "given",
+        "relevant",
+        "current",
+        "specific",
+        "respective",
+        "dark",
+        "light",
+    ]
 )
 FILLER = frozenset(["page", "form", "screen", "site", "website", "value", "given", "new"])
 _SAYS_NOTHING = _PARTS | SOFT | FILLER | STOP | {"one", "ones"}

@@ -71,10 +71,14 @@ def _without_label(texts: list[str], leads: list[str]) -> tuple[str, list[str]]:
     if labels and len(filled) > 1:
         label, count = labels.most_common(1)[0]
         if count >= len(filled) * 0.7 and not label.startswith("http"):
-            return label, [m.group(2) if (m := _LABELLED.match(text)) and m.group(1).lower() == label else text for text in texts]
+            return label, [
+                m.group(2) if (m := _LABELLED.match(text)) and m.group(1).lower() == label else text for text in texts
+            ]
     lead = Counter(leads).most_common(1)[0] if leads else ("", 0)
     if lead[0] and lead[1] >= max(2, len(filled) * 0.7) and len(set(filled)) > 1:
-        return lead[0].strip(" :"), [text.removeprefix(lead[0]).lstrip(" :-–") if text.startswith(lead[0]) else text for text in texts]
+        return lead[0].strip(" :"), [
+            text.removeprefix(lead[0]).lstrip(" :-–") if text.startswith(lead[0]) else text for text in texts
+        ]
     return "", texts
 
 
@@ -159,14 +163,24 @@ def _name_place(column: Column, columns: list[Column], texts: list[Column]) -> f
 def _is_cut(short: Column, full: Column) -> bool:
     """Whether one column shows the beginnings of the other's texts ("A Light in the ...")."""
     pairs = [(a.rstrip(".… "), b) for a, b in zip(short.texts, full.texts, strict=True) if a and b]
-    return bool(pairs) and sum(b.startswith(a) for a, b in pairs) >= len(pairs) * 0.7 and any(len(a) < len(b) for a, b in pairs)
+    return (
+        bool(pairs)
+        and sum(b.startswith(a) for a, b in pairs) >= len(pairs) * 0.7
+        and any(len(a) < len(b) for a, b in pairs)
+    )
 
 
-def _rows(group: dict[str, Any], chosen: dict[str, Column], wished: tuple[WishedField, ...], rest: dict[str, Column]) -> list[Raw]:
+def _rows(
+    group: dict[str, Any], chosen: dict[str, Column], wished: tuple[WishedField, ...], rest: dict[str, Column]
+) -> list[Raw]:
     rows: list[Raw] = []
     kinds = {one.key: one for one in wished}
     for n in range(len(group["records"])):
-        row = {key: _clean(kinds.get(key), column.texts[n]) for key, column in {**chosen, **rest}.items() if column.texts[n]}
+        row = {
+            key: _clean(kinds.get(key), column.texts[n])
+            for key, column in {**chosen, **rest}.items()
+            if column.texts[n]
+        }
         for key, column in chosen.items():
             if not row.get(key) and (text := _instead(kinds[key], column, group["records"][n]["slots"])):
                 row[key] = text
@@ -191,7 +205,7 @@ def _clean(one: WishedField | None, text: str) -> str:
     if one is not None and one.known == "author" and (found := _BY.match(text)):
         return found.group(1).strip()
     if one is not None and one.kind == "long":
-        return text.strip("“”\" ") if text[:1] in "“\"" and text[-1:] in "”\"" else text
+        return text.strip('“”" ') if text[:1] in '“"' and text[-1:] in '”"' else text
     return text
 
 
@@ -209,7 +223,14 @@ def _rest(columns: list[Column], chosen: dict[str, Column]) -> dict[str, Column]
     for column in columns:
         if column in taken or column.kind not in ("text", "title") or column.constant or column.fill < 0.5:
             continue
-        name = column.label or next((word for word in sorted(column.words) if len(word) > 3 and word not in ("text", "item", "card", "title", "name", "body", "content", "value")), "")  # noqa: E501
+        name = column.label or next(
+            (
+                word
+                for word in sorted(column.words)
+                if len(word) > 3 and word not in ("text", "item", "card", "title", "name", "body", "content", "value")
+            ),
+            "",
+        )  # noqa: E501
         key = key_of(name) if name else ""
         if key and key not in rest and key not in chosen and not any(column.texts == other.texts for other in taken):
             rest[key] = column

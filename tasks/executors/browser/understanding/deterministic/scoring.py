@@ -16,7 +16,82 @@ from tasks.executors.browser.understanding.deterministic.words import Token, con
 #: Words that say what would happen: they must be the control's own, never borrowed from its surroundings.
 ACTIONS = frozenset(
     token.canon
-    for word in ["delete", "remove", "add", "edit", "save", "submit", "send", "buy", "order", "pay", "cancel", "close", "open", "accept", "reject", "decline", "approve", "confirm", "login", "logout", "signup", "subscribe", "unsubscribe", "download", "upload", "next", "previous", "back", "continue", "search", "share", "reply", "like", "follow", "unfollow", "block", "report", "archive", "restore", "duplicate", "copy", "print", "export", "import", "start", "stop", "pause", "play", "enable", "disable", "show", "hide", "expand", "collapse", "view", "update", "publish", "book", "reserve", "checkout", "apply", "reset", "clear", "create", "rename", "move", "assign", "sort", "filter", "refresh", "install", "upgrade", "connect", "disconnect"]
+    for word in [
+        "delete",
+        "remove",
+        "add",
+        "edit",
+        "save",
+        "submit",
+        "send",
+        "buy",
+        "order",
+        "pay",
+        "cancel",
+        "close",
+        "open",
+        "accept",
+        "reject",
+        "decline",
+        "approve",
+        "confirm",
+        "login",
+        "logout",
+        "signup",
+        "subscribe",
+        "unsubscribe",
+        "download",
+        "upload",
+        "next",
+        "previous",
+        "back",
+        "continue",
+        "search",
+        "share",
+        "reply",
+        "like",
+        "follow",
+        "unfollow",
+        "block",
+        "report",
+        "archive",
+        "restore",
+        "duplicate",
+        "copy",
+        "print",
+        "export",
+        "import",
+        "start",
+        "stop",
+        "pause",
+        "play",
+        "enable",
+        "disable",
+        "show",
+        "hide",
+        "expand",
+        "collapse",
+        "view",
+        "update",
+        "publish",
+        "book",
+        "reserve",
+        "checkout",
+        "apply",
+        "reset",
+        "clear",
+        "create",
+        "rename",
+        "move",
+        "assign",
+        "sort",
+        "filter",
+        "refresh",
+        "install",
+        "upgrade",
+        "connect",
+        "disconnect",
+    ]
     for token in tokens(word)
 )
 #: Those of them nobody wants done who did not ask: "account" is not "Delete account".
@@ -116,9 +191,7 @@ class Page:
                 best = (score * source.weight, f"{source.kind} fits", missing)
         return best
 
-    def _source_score(
-        self, wanted: list[Token], source: _Source, sources: list[_Source]
-    ) -> tuple[float, list[str]]:
+    def _source_score(self, wanted: list[Token], source: _Source, sources: list[_Source]) -> tuple[float, list[str]]:
         """Coverage of what was asked by this text (the rest may come from elsewhere at a discount), times precision."""
         offered = source.words
         if not offered:
@@ -143,9 +216,7 @@ class Page:
             return 0.0, missing
         coverage = got / total
         meant = content(offered)
-        precision = sum(self.rarity(t) for n, t in enumerate(offered) if n in used) / sum(
-            self.rarity(t) for t in meant
-        )
+        precision = sum(self.rarity(t) for n, t in enumerate(offered) if n in used) / sum(self.rarity(t) for t in meant)
         precision = 1.0 if source.kind == "hints" else min(1.0, precision)
         score = coverage * (0.8 + 0.14 * precision)
         if any(t.canon in CHANGES and n not in used for n, t in enumerate(offered)):
@@ -221,7 +292,11 @@ def _sources(item: dict[str, Any]) -> list[_Source]:
         ("description", item["description"], 0.8),
         ("column", item["column"], 0.86),
         ("type", _FIELD_TYPES.get(item["type"], "") if item["tag"] == "input" else "", 0.9),
-        ("hints", " ".join([*item["hints"], *(_AUTOCOMPLETE.get(hint, "") for hint in item["hints"])]), 0.8 if named else 0.9),
+        (
+            "hints",
+            " ".join([*item["hints"], *(_AUTOCOMPLETE.get(hint, "") for hint in item["hints"])]),
+            0.8 if named else 0.9,
+        ),
         ("options", " ".join(item["options"][:20]), 0.7),
     ]
     found = [

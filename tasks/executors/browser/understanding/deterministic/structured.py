@@ -29,7 +29,13 @@ PATHS: dict[str, tuple[str, ...]] = {
     "tags": ("keywords",),
     "location": ("jobLocation.address", "location.name", "location", "jobLocation", "address"),
     "company": ("hiringOrganization.name", "hiringOrganization", "worksFor.name", "organizer.name", "publisher.name"),
-    "salary": ("baseSalary.value.value", "baseSalary.value.minValue", "baseSalary.value", "baseSalary", "estimatedSalary"),
+    "salary": (
+        "baseSalary.value.value",
+        "baseSalary.value.minValue",
+        "baseSalary.value",
+        "baseSalary",
+        "estimatedSalary",
+    ),
     "email": ("email", "contactPoint.email"),
     "phone": ("telephone", "contactPoint.telephone"),
     "address": ("address", "location.address", "streetAddress"),
@@ -76,7 +82,11 @@ def _answer(source: str, kind: str, items: list[dict[str, Any]], wish: Wish, *, 
 
 def _row(item: dict[str, Any], wish: Wish) -> Raw:
     if not wish.fields:
-        plain = {key: text for key, value in item.items() if not key.startswith("@") and (text := as_text(value)) and len(text) < 2000}
+        plain = {
+            key: text
+            for key, value in item.items()
+            if not key.startswith("@") and (text := as_text(value)) and len(text) < 2000
+        }
         usual = {name: text for name in _USUAL if name not in plain and (text := _first(item, PATHS[name]))}
         return {**plain, **usual}
     row: Raw = {}
@@ -128,7 +138,14 @@ def as_text(value: Any) -> str:
         if value.get("streetAddress") or value.get("addressLocality"):
             parts = ("streetAddress", "postalCode", "addressLocality", "addressRegion", "addressCountry")
             return ", ".join(text for part in parts if (text := as_text(value.get(part))))
-        return next((text for key in ("name", "@value", "value", "url", "text", "@id", "address") if (text := as_text(value.get(key)))), "")
+        return next(
+            (
+                text
+                for key in ("name", "@value", "value", "url", "text", "@id", "address")
+                if (text := as_text(value.get(key)))
+            ),
+            "",
+        )
     return ""
 
 

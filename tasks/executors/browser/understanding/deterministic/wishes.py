@@ -15,7 +15,10 @@ VOCABULARY: dict[str, tuple[str, str]] = {
     "original price": ("oldmoney", "original old list regular was previous rrp strike"),
     "date": ("date", "date published publication posted day when created updated time released release"),
     "author": ("author", "author writer byline by creator poster username user posted who"),
-    "description": ("long", "description summary teaser excerpt abstract blurb desc details overview intro snippet subtitle"),
+    "description": (
+        "long",
+        "description summary teaser excerpt abstract blurb desc details overview intro snippet subtitle",
+    ),
     "image": ("image", "image picture photo thumbnail img cover avatar logo"),
     "url": ("url", "url link href permalink"),
     "rating": ("rating", "rating star score grade stars"),
@@ -42,7 +45,9 @@ for _name, (_kind, _words) in VOCABULARY.items():
         _KNOWN.setdefault(tokens(_word)[0].stem, _name)
         _KNOWN.setdefault(tokens(_word)[0].canon, _name)
 #: "the product details" are whatever there is.
-_EVERYTHING = {token.stem for token in tokens("details information info data specifications specs facts attributes properties")}
+_EVERYTHING = {
+    token.stem for token in tokens("details information info data specifications specs facts attributes properties")
+}
 _TITLES = {token.stem for token in tokens("name title headline heading content")}
 #: Words that are fields only beside others: alone they are things.
 _THINGS = frozenset(
@@ -75,14 +80,41 @@ _WITH = re.compile(
     r"\s+(?:with|including|along with|together with|and (?:their|its|the corresponding)|incl\.?|showing|containing|as well as|by)\s+(?:their|its|the|his|her|also|respective|corresponding)?\s*",
     re.I,
 )
-_AND_THEIR = re.compile(r"\s+(?:and|with|plus)\s+(?:their|its|his|her)(?:\s+(?:own|respective|corresponding))?\s+", re.I)
-_EACH = re.compile(r"^(?:for|of|from)\s+(?:each|every|all|the)\s+(?:of the\s+)?(?P<entity>[\w -]+?)\s*[,:]\s*(?P<rest>.+)$", re.I)
+_AND_THEIR = re.compile(
+    r"\s+(?:and|with|plus)\s+(?:their|its|his|her)(?:\s+(?:own|respective|corresponding))?\s+", re.I
+)
+_EACH = re.compile(
+    r"^(?:for|of|from)\s+(?:each|every|all|the)\s+(?:of the\s+)?(?P<entity>[\w -]+?)\s*[,:]\s*(?P<rest>.+)$", re.I
+)
 _OF_EACH = re.compile(
-    r"\s+(?:of|for|from|in)\s+(?:(?P<many>each|every|all)\s+(?:of\s+)?(?:the\s+)?|(?P<the>the|this|a|an)\s+)?(?P<entity>[\w' -]+)$", re.I
+    r"\s+(?:of|for|from|in)\s+(?:(?P<many>each|every|all)\s+(?:of\s+)?(?:the\s+)?|(?P<the>the|this|a|an)\s+)?(?P<entity>[\w' -]+)$",
+    re.I,
 )
 _SPLIT = re.compile(r"\s*(?:,\s*and\s+|,|;|\band\b|&|\bplus\b|\bas well as\b|\balong with\b|\+)\s*", re.I)
 _POSSESSIVE = re.compile(r"^(?:the\s+)?(?P<entity>[\w -]+?)(?:'s|s')\s+(?P<rest>.+)$", re.I)
-_LITTLE = frozenset(["the", "a", "an", "its", "their", "all", "every", "each", "of", "any", "this", "these", "following", "full", "complete", "exact", "main", "respective", "list"])  # noqa: E501
+_LITTLE = frozenset(
+    [
+        "the",
+        "a",
+        "an",
+        "its",
+        "their",
+        "all",
+        "every",
+        "each",
+        "of",
+        "any",
+        "this",
+        "these",
+        "following",
+        "full",
+        "complete",
+        "exact",
+        "main",
+        "respective",
+        "list",
+    ]
+)  # noqa: E501
 WHOLE_KINDS = {
     "link": "links", "hyperlink": "links", "heading": "headings", "headline": "headings", "image": "images", "picture": "images",
     "email": "emails", "phone": "phones", "telephone": "phones",
@@ -148,7 +180,11 @@ def key_of(name: str, *, as_written: bool = False) -> str:
 
 def singular(word: str) -> str:
     """prices → price, companies → company; statistics and address stay."""
-    if len(word) < 4 or word.endswith(("ss", "us", "is", "ics")) or word in ("news", "sales", "details", "hours", "tags", "keywords"):
+    if (
+        len(word) < 4
+        or word.endswith(("ss", "us", "is", "ics"))
+        or word in ("news", "sales", "details", "hours", "tags", "keywords")
+    ):
         return word
     if word.endswith("ies"):
         return word[:-3] + "y"
@@ -189,7 +225,11 @@ def _entity_and_fields(text: str) -> tuple[str, str, bool | None]:
     of = _OF_EACH.search(text)
     if of and not _is_field_list(of.group("entity"), alone=True) and _is_field_list(text[: of.start()]):
         entity = of.group("entity")
-        return entity, text[: of.start()], True if of.group("many") or _plural(entity) else False if of.group("the") else None
+        return (
+            entity,
+            text[: of.start()],
+            True if of.group("many") or _plural(entity) else False if of.group("the") else None,
+        )
     cut = re.search(r"\s*[:(]\s*", text)
     if cut and cut.start() > 2 and text[cut.end() :].strip(" )"):
         return text[: cut.start()], text[cut.end() :].rstrip(" )"), None
@@ -325,7 +365,8 @@ def _with_schema(told: Wish, schema: dict[str, Any]) -> Wish:
     properties = record.get("properties", {})
     required = set(record.get("required", []))
     fields = tuple(
-        replace(_schema_field(name, sub, told), schema=sub, required=name in required) for name, sub in properties.items()
+        replace(_schema_field(name, sub, told), schema=sub, required=name in required)
+        for name, sub in properties.items()
     )
     return replace(told, fields=fields, many=many, whole="" if fields else told.whole, text_only=False)
 

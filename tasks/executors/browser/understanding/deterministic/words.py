@@ -103,7 +103,29 @@ _PHRASES = {
 _NUMBERS = {
     word: str(number)
     for number, word in enumerate(
-        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"]
+        [
+            "zero",
+            "one",
+            "two",
+            "three",
+            "four",
+            "five",
+            "six",
+            "seven",
+            "eight",
+            "nine",
+            "ten",
+            "eleven",
+            "twelve",
+            "thirteen",
+            "fourteen",
+            "fifteen",
+            "sixteen",
+            "seventeen",
+            "eighteen",
+            "nineteen",
+            "twenty",
+        ]
     )
 }
 _SYMBOLS = {"×": " x ", "✕": " x ", "✖": " x ", "→": " next ", "»": " next ", "›": " next ", "←": " previous ", "«": " previous ",  # noqa: E501
@@ -111,7 +133,42 @@ _SYMBOLS = {"×": " x ", "✕": " x ", "✖": " x ", "→": " next ", "»": " ne
             "🗑": " delete ", "★": " star ", "♥": " heart ", "⚙": " settings ", "#": " number "}  # fmt: skip
 
 STOP = frozenset(
-    ["a", "an", "the", "this", "that", "to", "of", "for", "and", "or", "in", "on", "at", "by", "with", "from", "your", "my", "our", "you", "i", "me", "it", "is", "are", "be", "please", "now", "then", "as", "into", "onto", "all", "page"]
+    [
+        "a",
+        "an",
+        "the",
+        "this",
+        "that",
+        "to",
+        "of",
+        "for",
+        "and",
+        "or",
+        "in",
+        "on",
+        "at",
+        "by",
+        "with",
+        "from",
+        "your",
+        "my",
+        "our",
+        "you",
+        "i",
+        "me",
+        "it",
+        "is",
+        "are",
+        "be",
+        "please",
+        "now",
+        "then",
+        "as",
+        "into",
+        "onto",
+        "all",
+        "page",
+    ]
 )
 
 _canonical: dict[str, str] = {}
