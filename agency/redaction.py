@@ -158,6 +158,7 @@ def standing() -> frozenset[str]:
         if len(str(value)) >= 8
         and (name.startswith(prefix) or _is_secret_name(name))
         and not name.endswith(("_FILE", "_HOSTS", "_PREFIX"))
+        and name != "PWD"  # the working directory
     }
     return _forms(held)
 

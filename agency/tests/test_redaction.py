@@ -165,3 +165,12 @@ def test_many_secrets_in_use_are_all_found() -> None:
     with redaction.run_scope():
         redaction.note(*(f"secret-number-{number}-x" for number in range(100)))
         assert redact({"a": ["echo secret-number-57-x", "harmless"]}) == {"a": [f"echo {MASK}", "harmless"]}
+
+
+def test_the_working_directory_is_no_secret(monkeypatch) -> None:
+    monkeypatch.setenv("PWD", "/srv/agency-checkout")
+    redaction.forget_standing()
+    try:
+        assert redact("File /srv/agency-checkout/manage.py") == "File /srv/agency-checkout/manage.py"
+    finally:
+        redaction.forget_standing()

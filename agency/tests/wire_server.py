@@ -3,6 +3,7 @@ server would send (drips, lies, cuts)."""
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import threading
@@ -33,7 +34,8 @@ class WireServer:
 
     def close(self) -> None:
         self.stopping.set()
-        self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread in accept, which would serve one more
+        with contextlib.suppress(OSError):  # it may be closed already
+            self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread in accept, which would serve one more
         self._listener.close()
 
     def _accept(self) -> None:

@@ -35,13 +35,17 @@ from tasks.runner import Runner
 from tasks.tests.conftest import runner, wait_status  # noqa: F401  the fixture
 from tasks.tests.factories import UserFactory, make_task
 from tasks.tests.fake_ghl import LOCATION, FakeGhl
+from webhooks.inbound import processing
+from webhooks.models import InboundMessage
+from webhooks.tests.factories import custom_channel
+from webhooks.tests.signing import compact, standard_headers
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 CANARIES = {
     name: f"canary-{name}-4f9a71c2"
     for name in ("bearer", "apikey", "password", "header", "query", "url", "variable", "stored", "edited", "reviewed",
-                 "failing", "ghl", "location", "admin", "template", "rejected")
+                 "failing", "ghl", "location", "admin", "template", "rejected", "message", "unusable", "channel")
 }  # fmt: skip
 JSON = "Content-Type: application/json"
 
@@ -116,7 +120,19 @@ def test_no_secret_is_kept_or_shown_anywhere(
     monkeypatch.setenv("AGENCY_SECRET_CANARY", CANARIES["variable"])
     _work(echo, ghl, boss)
     sent = b"".join(echo.requests).decode("latin-1")
-    for name in ("bearer", "apikey", "header", "query", "url", "variable", "stored", "edited", "reviewed", "failing"):
+    for name in (
+        "bearer",
+        "apikey",
+        "header",
+        "query",
+        "url",
+        "variable",
+        "stored",
+        "edited",
+        "reviewed",
+        "failing",
+        "message",
+    ):
         assert CANARIES[name] in sent, f"{name} was planted but never used: the search below would prove nothing"
     leaks = [
         *_found("the database", _dump()),
@@ -138,6 +154,7 @@ def _work(echo: WireServer, ghl: FakeGhl, boss: Client) -> None:
     wait_status(make_task(executionConfig={**failing, "apiMethod": "POST"}), "failed")
     wait_status(make_task(executionConfig=failing), "failed")
     _edit_and_review(echo, boss)
+    _messages(echo, boss)
     host = ghl.base_url.removeprefix("http://")
     credentials.store(CANARIES["location"], name="Branch", kind="ghl", account="branch", allowed_hosts=[host])
     for location in (None, "branch", "nowhere"):
@@ -174,6 +191,21 @@ def _plant_by_hand(echo: WireServer, boss: Client) -> None:
     refused = boss.post("/api/v1/tasks/", wrong, "application/json")
     assert refused.status_code == 422
     assert _found("an error", refused.content.decode()) == []
+
+
+def _messages(echo: WireServer, boss: Client) -> None:
+    """Tasks that come in as messages, one good and one not, and the answer that goes out."""
+    channel = custom_channel(url=f"{echo.url}/hook", outboundSecret=CANARIES["channel"])
+    good = {"apiEndpoint": f"{echo.url}/v1", "authType": "bearer", "bearerToken": CANARIES["message"]}
+    for number, config in enumerate([good, {**good, "bearerToken": CANARIES["unusable"], "bogus": 1}]):
+        task = {"title": "By message", "taskType": "api_call", "executionConfig": config}
+        body = compact({"type": "task.create", "data": task})
+        headers = standard_headers(body, f"msg_{number}")
+        taken = boss.post(f"/webhooks/inbound/{channel.token}/", body, content_type="application/json", headers=headers)
+        assert taken.status_code == (400 if number else 202), taken.content
+        if not number:
+            assert processing.process(InboundMessage.objects.latest("pk").pk) == "processed"
+    wait_status(AgencyTask.objects.latest("pk"), "completed")
 
 
 def _edit_and_review(echo: WireServer, boss: Client) -> None:

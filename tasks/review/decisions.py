@@ -17,7 +17,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from pydantic import ValidationError
 
-from tasks import lifecycle
+from tasks import drafts, lifecycle
 from tasks.actors import Actor
 from tasks.errors import Conflict, Forbidden, Invalid, NotFound, Stale, TaskError
 from tasks.executors import registry
@@ -47,6 +47,9 @@ def approve(task_id: int, actor: Actor, *, notes: str = "", digest: str = "", ve
     with transaction.atomic():
         task = _undecided(task_id, actor, digest, version)
         check_may_approve(task, actor)
+        drafts.typed_config(
+            task.task_type, task.execution_config
+        )  # address rules may have changed since it was written
         _record(task, actor, "approved", notes)
         if approvals_of(task) >= task.approvals_required:
             _close(task, actor, Review.APPROVED, notes)

@@ -337,3 +337,14 @@ def test_an_error_that_repeats_a_secret_is_kept_without_it(runner: Runner, serve
     task = wait_status(_task(server, authType="bearer", bearerToken="tok-canary-2", apiMethod="POST"), "failed")
     assert task.last_error == "HTTP 401 Unauthorized: bad token ***"
     assert "tok-canary-2" not in str(TaskEffect.objects.get(task=task).response)
+
+
+def test_an_approval_applies_the_address_rules_of_today(serve: Serve, settings: Any) -> None:
+    reviewer = UserFactory(is_superuser=True)
+    config = {"apiEndpoint": f"{serve().url}/v1"}
+    task = make_task(Actor.user(UserFactory(), "api"), executionConfig=config, requiresHumanReview=True)
+    settings.OUTBOUND_ALLOW_CIDRS = []
+    with pytest.raises(Invalid, match="target not allowed"):
+        services.approve(task.pk, Actor.user(reviewer, "api"))
+    task.refresh_from_db()
+    assert (task.status, task.review) == ("pending", "required")

@@ -115,6 +115,15 @@ def _as_text(document: dict[str, Any]) -> str:
     return json.dumps(document, ensure_ascii=False)[:5000]
 
 
+def _holds_secrets(message: InboundMessage) -> bool:
+    """Whether the body is JSON with something in it that looks like a secret: it would lie here for nothing."""
+    try:
+        document = json.loads(bytes(message.raw or b"null"))
+    except (ValueError, RecursionError):
+        return False
+    return bool(credentials.redact(document) != document)
+
+
 def _expunge(message: InboundMessage) -> None:
     """The document held a secret; it lives in a credential now, and its bytes here are forgotten."""
     with connection.cursor() as cursor:
@@ -180,6 +189,8 @@ def _end(message: InboundMessage, state: str, **columns: Any) -> None:
 
 def _give_up(message: InboundMessage, reason: str, state: str = State.FAILED) -> str:
     _end(message, state, state_reason=credentials.redact(reason)[:500])
+    if _holds_secrets(message):
+        _expunge(message)
     logger.warning("[Webhook] message %s is %s: %s", message.pk, state, reason)
     return state
 
