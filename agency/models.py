@@ -101,6 +101,9 @@ class ApiToken(models.Model):
     prefix = models.CharField(max_length=8, unique=True, editable=False)
     digest = models.CharField(max_length=64, editable=False)
     scopes = ArrayField(models.CharField(max_length=10))
+    share = models.PositiveSmallIntegerField(
+        default=100, help_text="Per cent of its owner's rate limits that this token may use."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -115,6 +118,7 @@ class ApiToken(models.Model):
                 name="api_token_scopes_known",
                 condition=Q(scopes__contained_by=["read", "write", "review", "admin"], scopes__len__gt=0),
             ),
+            models.CheckConstraint(name="api_token_share", condition=Q(share__range=(1, 100))),
             models.CheckConstraint(name="api_token_hashed", condition=Q(digest__regex=r"^[0-9a-f]{64}$")),
         ]
 

@@ -201,6 +201,18 @@ NUM_PROXIES = env.int("NUM_PROXIES", 0)
 
 # --- API ----------------------------------------------------------------------------------------------------------
 RATE_LIMITS = env.bool("RATE_LIMITS", True)
+# Requests a minute, per user; 0 means no limit of that kind.
+RATES = {
+    "create": env.int("RATE_CREATE", 60),
+    "bulk": env.int("RATE_BULK", 10),
+    "execute": env.int("RATE_EXECUTE", 30),
+    "approve": env.int("RATE_APPROVE", 30),
+    "replay": env.int("RATE_REPLAY", 10),
+    "write": env.int("RATE_WRITE", 120),
+    "read": env.int("RATE_READ", 3000),
+}
+# Above so many queued tasks nothing new is taken in (503); 0 means no limit.
+QUEUE_DEPTH_MAX = env.int("QUEUE_DEPTH_MAX", 100_000)
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],

@@ -27,7 +27,12 @@ _FORM = re.compile(r"agy_([a-z0-9]{8})_([A-Za-z0-9_-]{43})")
 
 
 def create(
-    user: Any, *, scopes: Sequence[str], name: str = "", expires_at: dt.datetime | None = None
+    user: Any,
+    *,
+    scopes: Sequence[str],
+    name: str = "",
+    expires_at: dt.datetime | None = None,
+    share: int = 100,
 ) -> tuple[ApiToken, str]:
     """A new token's row and its text, which nobody can read again. Raises ValueError for an unknown scope."""
     unknown = [scope for scope in scopes if scope not in SCOPES]
@@ -43,6 +48,7 @@ def create(
         digest=_digest(text),
         scopes=[scope for scope in SCOPES if scope in scopes],
         expires_at=expires_at,
+        share=share,
     )
     return row, text
 

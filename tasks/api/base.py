@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from agency.api.conditional import etag, expected_version, tagged
 from agency.api.views import ApiView
-from tasks import access
+from tasks import access, pressure
 from tasks.actors import Actor
 from tasks.api.serializers import task_out
 from tasks.drafts import Source
@@ -24,8 +24,18 @@ def actor_of(request: Request) -> Actor:
     return Actor.user(request.user, "api")
 
 
+#: Requests of these kinds add to the queue.
+QUEUEING = frozenset({"create", "bulk", "execute", "replay"})
+
+
 class TaskView(ApiView):
     """A view of tasks."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """After everything else that is checked first: whether the queue takes more."""
+        super().initial(request, *args, **kwargs)
+        if self.limit_of(request.method or "GET") in QUEUEING:
+            pressure.check()
 
     def find(self, request: Request, task_id: int) -> AgencyTask:
         """The task, if the caller may see it. Raises NotFound."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from agency.api.problems import Problem, translates
-from tasks import errors
+from tasks import errors, pressure
+
+#: Seconds after which a full queue may have room again.
+ROOM_AFTER_S = 10
 
 
 @translates(errors.Invalid)
@@ -29,3 +32,8 @@ def _stale(error: errors.Stale) -> Problem:
 @translates(errors.Forbidden)
 def _forbidden(error: errors.Forbidden) -> Problem:
     return Problem(403, str(error), kind="permission")
+
+
+@translates(pressure.Overloaded)
+def _overloaded(error: pressure.Overloaded) -> Problem:
+    return Problem(503, str(error), kind="overloaded", headers={"Retry-After": str(ROOM_AFTER_S)})
