@@ -7,9 +7,17 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from agency.console.lists import ReadOnlyAdmin
+from agency.console.lists import ReadOnlyAdmin, words_filter
 from tasks.admin import facts
 from tasks.models import ScheduleOccurrence, TaskEffect, TaskEvent, TaskExecution, Worker
+from tasks.states import Status
+
+TRIGGERS = ("automatic", "manual", "scheduled", "retry", "answer", "post_approval")
+EFFECTS = ("intended", "confirmed", "rejected", "unknown")
+KINDS = (
+    "created", "status", "edited", "approved", "rejected", "answered", "comment", "review_question", "review_undone",
+    "review_expired", "review_reminder", "review_overdue", "review_escalated",
+)  # fmt: skip
 
 
 @admin.register(TaskExecution)
@@ -17,7 +25,7 @@ class TaskExecutionAdmin(ReadOnlyAdmin):
     """One attempt: what it did, what came back, why it ended."""
 
     list_display = ("id", "task_ref", "attempt", "state", "triggered_by", "started_at", "duration_ms", "error_code")
-    list_filter = ("status", "triggered_by")
+    list_filter = ("status", words_filter("triggered_by", TRIGGERS))
     ordering = ("-id",)
     sortable_by = ("id",)
     search_fields = ("=task__id",)
@@ -84,7 +92,7 @@ class TaskEventAdmin(ReadOnlyAdmin):
     """The audit trail; the database refuses to change it."""
 
     list_display = ("id", "at", "task_ref", "kind", "from_status", "to_status", "actor", "reason")
-    list_filter = ("kind", "to_status")
+    list_filter = (words_filter("kind", KINDS), words_filter("to_status", [str(status) for status in Status]))
     ordering = ("-id",)
     sortable_by = ("id",)
     search_fields = ("=task_id", "=actor")
@@ -116,7 +124,7 @@ class TaskEffectAdmin(ReadOnlyAdmin):
     """Outside writes: intended, then confirmed, rejected or unknown."""
 
     list_display = ("id", "task_ref", "run_generation", "step_key", "state", "created_at", "updated_at")
-    list_filter = ("state",)
+    list_filter = (words_filter("state", EFFECTS),)
     ordering = ("-id",)
     sortable_by = ("id",)
     search_fields = ("=task__id", "=idempotency_key")
@@ -131,7 +139,7 @@ class WorkerAdmin(ReadOnlyAdmin):
     """Who works, and when it was last heard of."""
 
     list_display = ("name", "kind", "busy", "slots", "started_at", "seen_at")
-    list_filter = ("kind",)
+    list_filter = (words_filter("kind", ("io", "browser", "quarantine", "upkeep", "beat")),)
 
 
 @admin.register(ScheduleOccurrence)

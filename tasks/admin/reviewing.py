@@ -7,13 +7,15 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from django import forms
 from django.contrib import admin
+from django.contrib.auth.models import Group
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from agency.console.lists import FastAdmin, ReadOnlyAdmin
+from agency.console.lists import FastAdmin, ReadOnlyAdmin, words_filter
 from tasks.admin import facts
 from tasks.executors import registry
 from tasks.models import Approval, ReviewPolicy, SourceType
+from tasks.review.reasons import RejectCode
 
 DAYS = [(0, _("Mon")), (1, _("Tue")), (2, _("Wed")), (3, _("Thu")), (4, _("Fri")), (5, _("Sat")), (6, _("Sun"))]
 
@@ -23,7 +25,11 @@ class ApprovalAdmin(ReadOnlyAdmin):
     """One person's decision about one exact content."""
 
     list_display = ("id", "task_ref", "decision", "user", "door", "code", "created_at", "voided_at")
-    list_filter = ("decision", "door", "code")
+    list_filter = (
+        "decision",
+        words_filter("door", ("admin", "queue", "api", "bulk", "channel", "link")),
+        words_filter("code", RejectCode.values),
+    )
     ordering = ("-id",)
     sortable_by = ("id",)
     search_fields = ("=task__id", "=user__username")
@@ -39,6 +45,12 @@ class PolicyForm(forms.ModelForm):
 
     task_types = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple, choices=())
     sources = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple, choices=SourceType.choices)
+    reviewer_groups = forms.ModelMultipleChoiceField(
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        queryset=Group.objects.order_by("name"),
+        help_text=_("Only members of one of these; none: everybody who may approve"),
+    )
     business_days = forms.TypedMultipleChoiceField(
         required=False,
         coerce=int,
@@ -75,8 +87,7 @@ class ReviewPolicyAdmin(FastAdmin):
     list_filter = ("active", "risk", "four_eyes")
     search_fields = ("name", "reason")
     ordering = ("name",)
-    filter_horizontal = ("reviewer_groups", "templates")
-    autocomplete_fields = ("creators",)
+    raw_id_fields = ("creators", "templates")
     fieldsets = (
         (None, {"fields": ("name", "description", "active", "reason", "risk")}),
         (

@@ -101,6 +101,11 @@ class Page:
         )
         return int(found or 0)
 
+    def rows(self) -> list[int]:
+        """The numbers of the tasks in the list, in order."""
+        script = "return [...document.querySelectorAll('.row')].map(row => Number(row.dataset.id))"
+        return list(self.driver.execute_script(script))
+
     def wait(self, done: Callable[[], Any], seconds: float = 15) -> Any:
         ends = time.monotonic() + seconds
         while time.monotonic() < ends:
@@ -118,21 +123,29 @@ class Page:
 
     def violations(self) -> list[str]:
         """What axe finds against WCAG 2.2 AA."""
-        # add_script_to_evaluate is not needed: the driver's own world is not bound by the page's policy
         self.driver.execute_script(AXE.read_text())
-        run = "const done = arguments[1]; axe.run({runOnly: arguments[0]}).then(r => done(JSON.stringify(r.violations)))"
+        run = (
+            "const done = arguments[1]; axe.run({runOnly: arguments[0]}).then(r => done(JSON.stringify(r.violations)))"
+        )
         found = json.loads(self.driver.execute_async_script(run, RULES))
+        self.driver.get_log("browser")  # axe itself tries a style element, which the policy refuses
         return [f"{v['id']}: {v['help']}: {node['html'][:160]}" for v in found for node in v["nodes"]]
 
     def complaints(self) -> list[str]:
         """What the browser complained about since the last look: scripts, styles, the policy."""
         ignored = ("favicon", "the server responded with a status of 4")
         entries = self.driver.get_log("browser")
-        return [e["message"] for e in entries if e["level"] == "SEVERE" and not any(word in e["message"] for word in ignored)]
+        return [
+            e["message"]
+            for e in entries
+            if e["level"] == "SEVERE" and not any(word in e["message"] for word in ignored)
+        ]
 
     def scrolls_sideways(self) -> bool:
         return bool(
-            self.driver.execute_script("return document.documentElement.scrollWidth > document.documentElement.clientWidth + 1")
+            self.driver.execute_script(
+                "return document.documentElement.scrollWidth > document.documentElement.clientWidth + 1"
+            )
         )
 
     def shot(self, path: Path) -> None:

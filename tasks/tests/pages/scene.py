@@ -19,7 +19,11 @@ from tasks.review import claims, comments
 from tasks.states import Attempt, Status
 from tasks.tests.factories import UserFactory, make_task
 
-SMS = {"ghlAction": "send_sms", "contactId": "ocQHyuzHvysMo5N5VsXc", "message": "Hi Dana, your table for four is booked."}
+SMS = {
+    "ghlAction": "send_sms",
+    "contactId": "ocQHyuzHvysMo5N5VsXc",
+    "message": "Hi Dana, your table for four is booked.",
+}
 OPPORTUNITY = {
     "ghlAction": "create_opportunity",
     "contactId": "ocQHyuzHvysMo5N5VsXc",
@@ -60,10 +64,16 @@ def build() -> Scene:
 
 
 def _waiting(actor: Actor) -> AgencyTask:
-    sms = Source(type="webhook_sms", original_message="text Dana that her table is booked for 4 at 19:30", from_text=True)
+    sms = Source(
+        type="webhook_sms", original_message="text Dana that her table is booked for 4 at 19:30", from_text=True
+    )
     if "ghl_action" in registry.known():
-        make_task(actor, sms, title="Text Dana about her table", taskType="ghl_action", executionConfig=SMS, priority="high")
-        deal = make_task(actor, title="New deal: website relaunch for Lindqvist", taskType="ghl_action", executionConfig=OPPORTUNITY)
+        make_task(
+            actor, sms, title="Text Dana about her table", taskType="ghl_action", executionConfig=SMS, priority="high"
+        )
+        deal = make_task(
+            actor, title="New deal: website relaunch for Lindqvist", taskType="ghl_action", executionConfig=OPPORTUNITY
+        )
         claims.claim(deal.pk, Actor.user(person("cleo", "reviewer"), "queue"))
     delete = {"apiEndpoint": "https://crm.example.com/v2/contacts/8841", "apiMethod": "DELETE"}
     high = make_task(actor, Source(type="api"), title="Remove contact 8841 from the CRM", executionConfig=delete)
@@ -78,8 +88,14 @@ def _waiting(actor: Actor) -> AgencyTask:
 
 
 def _edited(actor: Actor, editor: Any) -> AgencyTask:
-    before = {"apiEndpoint": "https://books.example.com/refunds", "apiMethod": "POST", "apiPayload": {"amount": 80, "order": "A-19"}}
-    task = make_task(actor, title="Refund order A-19", executionConfig=before, requiresHumanReview=True, priority="critical")
+    before = {
+        "apiEndpoint": "https://books.example.com/refunds",
+        "apiMethod": "POST",
+        "apiPayload": {"amount": 80, "order": "A-19"},
+    }
+    task = make_task(
+        actor, title="Refund order A-19", executionConfig=before, requiresHumanReview=True, priority="critical"
+    )
     after = {**before, "apiPayload": {"amount": 120, "order": "A-19", "note": "goodwill"}}
     from tasks.inputs import parse_changes
 
@@ -98,7 +114,10 @@ def attempt(task: AgencyTask, end: End | None, *, steps: list[dict[str, Any]] | 
         lease = Lease(row["id"], row["epoch"], "scene")
         if steps:
             TaskExecution.objects.filter(pk=row["execution_id"]).update(
-                step_results=steps, steps_total=len(steps), steps_completed=len(steps) - 1, current_step=steps[-1]["name"]
+                step_results=steps,
+                steps_total=len(steps),
+                steps_completed=len(steps) - 1,
+                current_step=steps[-1]["name"],
             )
         if end is not None:
             lifecycle.finish(lease, end)
@@ -107,7 +126,9 @@ def attempt(task: AgencyTask, end: End | None, *, steps: list[dict[str, Any]] | 
 
 
 def _done(actor: Actor) -> None:
-    end = End(Status.COMPLETED, Attempt.SUCCESS, output={"data": {"ok": True}}, summary="GET answered 200 OK", duration_ms=240)
+    end = End(
+        Status.COMPLETED, Attempt.SUCCESS, output={"data": {"ok": True}}, summary="GET answered 200 OK", duration_ms=240
+    )
     for number in range(6):
         attempt(make_task(actor, title=f"Nightly sync {number + 1}", maxRetries=0), end)
 
@@ -132,7 +153,9 @@ def _asking(actor: Actor) -> AgencyTask:
         ],
         "context": {},
     }
-    end = End(Status.WAITING_INPUT, Attempt.WAITING_INPUT, reason=asked["question"], waiting_for=asked, duration_ms=30000)
+    end = End(
+        Status.WAITING_INPUT, Attempt.WAITING_INPUT, reason=asked["question"], waiting_for=asked, duration_ms=30000
+    )
     config = {"apiEndpoint": "https://shop.example.com/orders", "apiMethod": "POST", "apiPayload": {"sku": "B-7"}}
     return attempt(make_task(actor, title="Place the order for B-7", executionConfig=config), end)
 
