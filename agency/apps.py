@@ -12,9 +12,10 @@ class AgencyConfig(AppConfig):
     verbose_name = "Agency"
 
     def ready(self) -> None:
-        from agency import checks  # noqa: F401  registers the system checks
+        from agency import checks, observability  # noqa: F401  registers the system checks
         from agency.console import accounts, navigation, roles  # noqa: F401  accounts hears of logins
 
+        observability.start()
         navigation.add(navigation.Entry("Dashboard", "admin:index", order=0))
         post_migrate.connect(roles.make_roles, sender=roles.last_app(), dispatch_uid="agency.roles")
 

@@ -14,6 +14,8 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
+from agency import observability
+
 _bound: ContextVar[dict[str, Any]] = ContextVar("log_context", default={})  # noqa: B039  replaced, never changed
 
 
@@ -29,7 +31,7 @@ def bound(**names: Any) -> Iterator[None]:
 
 def within(names: dict[str, Any], work: Callable[..., Any], *arguments: Any) -> Any:
     """Calls `work` with names bound: for what begins in another thread."""
-    with bound(**names):
+    with bound(**names), observability.span("attempt", **names):
         return work(*arguments)
 
 

@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.transaction import Atomic
 from django.http import HttpRequest, HttpResponse
 
-from agency import logs
+from agency import logs, observability
 from agency.api.request_ids import request_id_of
 
 access = logging.getLogger("agency.access")
@@ -34,10 +34,16 @@ class TracedRequests:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         began = time.perf_counter()
-        with logs.bound(request_id=request_id_of(request)):
+        request_id = request_id_of(request)
+        if request.path.startswith(QUIET):
+            return self.get_response(request)
+        with logs.bound(request_id=request_id), observability.span("request", request_id=request_id) as span:
             response = self._answer(request)
-            if not request.path.startswith(QUIET):
-                self._log(request, response, began)
+            route = f"/{request.resolver_match.route}" if request.resolver_match else "(no route)"
+            self._log(request, route, response, began)
+            if span is not None:
+                span.update_name(f"{request.method} {route}")
+                span.set_attribute("http.response.status_code", response.status_code)
         return response
 
     def _answer(self, request: HttpRequest) -> HttpResponse:
@@ -46,9 +52,8 @@ class TracedRequests:
         with connection.execute_wrapper(_Announce(request_id_of(request))):
             return self.get_response(request)
 
-    def _log(self, request: HttpRequest, response: HttpResponse, began: float) -> None:
-        match = request.resolver_match
-        route = f"/{match.route}" if match else "(no route)"
+    @staticmethod
+    def _log(request: HttpRequest, route: str, response: HttpResponse, began: float) -> None:
         spent = (time.perf_counter() - began) * 1000
         access.info("%s %s %s %.0f ms", request.method, route, response.status_code, spent)
 

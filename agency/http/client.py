@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from urllib3.exceptions import DecodeError, HTTPError
 from urllib3.response import HTTPResponse
 
-from agency import db, logs
+from agency import db, logs, observability
 from agency.http.errors import ConnectionLost, OutboundError, TargetNotAllowed, TimedOut
 from agency.http.names import resolve
 from agency.http.response import Response, clean_line, keep_headers
@@ -57,13 +57,14 @@ def request(
     payload, lines = _payload_and_headers(target, method, headers or {}, json, body)
     db.release()  # a thread that waits for the network holds no database connection
     clock = Clock(timeout_s, while_waiting)
-    addresses = resolve(target.host, target.port, timeout_s=clock.left, exempt=target.exempt)
-    connection = PinnedConnection(target, addresses, clock, connect_timeout_s)
-    try:
-        answer = _exchange(connection, method, target, payload, lines)
-        return _read(answer, started, max_bytes, clock)
-    finally:
-        connection.really_close()
+    with observability.span(f"HTTP {method}", **{"server.address": target.host}):
+        addresses = resolve(target.host, target.port, timeout_s=clock.left, exempt=target.exempt)
+        connection = PinnedConnection(target, addresses, clock, connect_timeout_s)
+        try:
+            answer = _exchange(connection, method, target, payload, observability.trace_headers() | lines)
+            return _read(answer, started, max_bytes, clock)
+        finally:
+            connection.really_close()
 
 
 def _with_params(url: str, params: Params | None) -> str:

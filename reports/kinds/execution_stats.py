@@ -16,6 +16,8 @@ from reports.words import human
 #: Attempts that ran to an end of their own: what durations are measured over.
 RAN = ("success", "failed", "timed_out")
 FAILURES = ("failed", "timed_out", "lost")
+#: Beyond so many days a median for each says little and costs most of the report.
+MOST_DAYS = 100
 OTHER = ("handed_back", "waiting_input", "cancelled")
 
 
@@ -118,14 +120,17 @@ class ExecutionStats(Kind):
         )
 
     def _durations_per_day(self) -> Table:
-        found = self.now.spreads(facts.ATTEMPT, RAN, by_day=True)
+        days = self.wish.period.days()
+        shown = days if len(days) <= MOST_DAYS else []
+        found = self.now.spreads(facts.ATTEMPT, RAN, by_day=True) if shown else {}
         rows = []
-        for day in self.wish.period.days():
+        for day in shown:
             spread = found.get(day.isoformat(), Spread())
             rows.append((day, spread.measured, spread.p50, spread.p95, spread.longest))
         columns = [Column("day", "Day", Unit.DAY), Column("measured", "Attempts"), *_durations()]
         chart = Chart(Shape.LINES, "day", ("p50", "p95"))
-        return Table("durationsPerDay", "Durations per day", columns, rows, chart)
+        title, empty = "Durations per day", f"Shown for periods of up to {MOST_DAYS} days."
+        return Table("durationsPerDay", title, columns, rows, chart, empty)
 
     def _by_type(self) -> Table:
         found = tally.grid(tally.subject_of, tally.outcome_of, self.here.attempts)
