@@ -239,10 +239,10 @@ def test_a_config_without_secrets_stays_as_it_is(user) -> None:
 
 def test_a_person_cannot_use_the_credential_of_another(credential, stranger, user) -> None:
     config = {"bearerToken": {"credential": credential.pk}}
-    with pytest.raises(CredentialError, match="no credential") as error:
+    with pytest.raises(CredentialError, match="no credential") as error, transaction.atomic():
         credentials.absorb(config, stranger, [HOST])
     assert error.value.field == "bearerToken"
-    with pytest.raises(CredentialError):
+    with pytest.raises(CredentialError), transaction.atomic():
         credentials.absorb(config, None, [HOST])
     assert credentials.absorb(config, user, [HOST])[0] == {"bearerToken": credentials.reference(credential)}
 
