@@ -161,7 +161,7 @@ def test_data_extraction_tells_what_changed_since_the_last_run(browser_worker: A
 
 def test_a_typed_secret_shows_nowhere(play: Any, site: Site, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AGENCY_SECRET_SHOP", "correct horse battery")
-    monkeypatch.setenv("AGENCY_SECRET_SHOP_HOSTS", "127.0.0.1")
+    monkeypatch.setenv("AGENCY_SECRET_SHOP_HOSTS", f"127.0.0.1:{site.port}")
     outcome, ctx = play(
         [
             go(site, "account/index.html"),

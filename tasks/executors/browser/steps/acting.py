@@ -15,10 +15,11 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.select import Select as OptionList
 
 from agency import credentials
+from agency.http import host_of
 from tasks.executors.browser import effects, locating
 from tasks.executors.browser.driver import ask, run_script
 from tasks.executors.browser.errors import StepFailed
-from tasks.executors.browser.navigation import host_of, state
+from tasks.executors.browser.navigation import state
 from tasks.executors.browser.run import Run
 from tasks.executors.browser.step_config import Click, Hover, Press, SecretReference, Select, Type
 from tasks.executors.browser.steps.registry import performs
