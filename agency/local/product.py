@@ -17,7 +17,7 @@ from agency.local.checkout import CHECKOUT
 from agency.local.places import LocalError
 from agency.local.processes import Program, Supervisor
 
-READY_TIMEOUT = 90.0  # seconds
+READY_TIMEOUT = 180.0  # seconds
 POLL = 0.1
 # Celery's own jobs are only rings and ticks: the slots for work are the runner's (settings.SLOTS).
 WORKER_THREADS = {"io": 2, "browser": 2, "upkeep": 2, "quarantine": 1}

@@ -14,10 +14,10 @@ from agency.local.demo.show import Row
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_the_demo_runs_lines_on_a_stack_of_its_own_and_tells():
     command = [sys.executable, "-m", "agency.local", "demo", "as soon as", "Waits for review"]
-    shown = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=280)
+    shown = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=850)
     assert shown.returncode == 0, shown.stdout + shown.stderr
     assert "3 of 3 as they should be" in shown.stdout
 
