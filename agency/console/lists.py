@@ -25,14 +25,14 @@ class EstimatedPaginator(Paginator):
     """Counts an unfiltered table by PostgreSQL's own estimate and a filtered one up to COUNT_LIMIT rows."""
 
     @cached_property
-    def count(self) -> int:  # type: ignore[override]
-        query = self.object_list.query  # type: ignore[union-attr]
+    def count(self) -> int:
+        rows: Any = self.object_list
+        query = rows.query
         if not query.where and not query.distinct:
             estimate = _estimated_rows(query.model._meta.db_table)
             if estimate > COUNT_LIMIT:
                 return estimate
-        unordered = self.object_list.order_by()  # type: ignore[union-attr]
-        return len(unordered.values_list("pk", flat=True)[:COUNT_LIMIT])
+        return len(rows.order_by().values_list("pk", flat=True)[:COUNT_LIMIT])
 
 
 def _estimated_rows(table: str) -> int:
@@ -93,7 +93,7 @@ class FastAdmin(admin.ModelAdmin):
     list_max_show_all = 200
     #: Counting every filter's rows would scan the table once for each.
     show_facets = admin.ShowFacets.NEVER
-    actions = ("export_csv",)
+    actions: ClassVar[Sequence[str]] = ("export_csv",)
     #: One labelled field instead of Django's two without labels of their own.
     formfield_overrides: ClassVar = {
         models.DateTimeField: {
@@ -155,5 +155,5 @@ class ReadOnlyInline(admin.TabularInline):
                 return instance.queryset.none()
             return instance.queryset.filter(**{instance.fk.name: instance.instance}).order_by("-pk")[:newest]
 
-        formset.get_queryset = rows  # type: ignore[method-assign]
+        formset.get_queryset = rows  # type: ignore[method-assign,assignment]
         return formset

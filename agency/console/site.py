@@ -7,6 +7,8 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
+from django.contrib.admin.forms import AdminAuthenticationForm
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -15,6 +17,9 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 
 from agency.console import two_factor
+
+#: Letters of the longest user name.
+MAX_NAME = 150
 
 Pages = Callable[["ConsoleSite"], list[URLPattern]]
 _pages: list[Pages] = []
@@ -31,9 +36,20 @@ def add_dashboard(context: Callable[[HttpRequest], dict[str, Any]]) -> None:
     _dashboards.append(context)
 
 
+class LoginForm(AdminAuthenticationForm):
+    """Refuses names that no user can have, before they are looked up or counted."""
+
+    def clean_username(self) -> str:
+        name = str(self.cleaned_data["username"])
+        if len(name) > MAX_NAME:
+            raise ValidationError(_("This name is too long."), code="invalid_login")
+        return name
+
+
 class ConsoleSite(admin.AdminSite):
     """Staff only; the middleware of agency.console.sessions has dealt with second factor and idle sessions before."""
 
+    login_form = LoginForm
     site_title = settings.SITE_NAME
     site_header = settings.SITE_NAME
     index_title = _("What needs you")

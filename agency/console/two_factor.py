@@ -12,7 +12,6 @@ from typing import Any
 import segno
 from django import forms
 from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -59,7 +58,7 @@ def is_owed(user: Any) -> bool:
     return has_device(user)
 
 
-def has_device(user: AbstractBaseUser) -> bool:
+def has_device(user: Any) -> bool:
     """An authenticator was set up."""
     return TOTPDevice.objects.filter(user=user, confirmed=True).exists()
 
@@ -92,7 +91,7 @@ def verify(request: HttpRequest) -> HttpResponse:
         with transaction.atomic():  # match_token locks the device rows against a code used twice at once
             device = match_token(user, form.cleaned_data["code"].replace(" ", ""))
         if device is not None:
-            otp_login(request, device)
+            _let_in(request, user, device)
             accounts.record("second_factor", request, user=user)
             return redirect(_next(request))
         accounts.record("second_factor_failed", request, user=user)
@@ -135,8 +134,15 @@ def _confirm(request: HttpRequest, device: TOTPDevice, user: Any) -> list[str]:
         paper = StaticDevice.objects.create(user=user, name="paper")
         StaticToken.objects.bulk_create(StaticToken(device=paper, token=code) for code in codes)
         accounts.record("second_factor_set_up", request, user=user)
-    otp_login(request, device)
+    _let_in(request, user, device)
     return codes
+
+
+def _let_in(request: HttpRequest, user: Any, device: Any) -> None:
+    """The session is worth something from now on, under a key of its own."""
+    request.user = user
+    request.session.cycle_key()
+    otp_login(request, device)
 
 
 def _page(request: HttpRequest, form: CodeForm, user: Any, title: str, **more: Any) -> HttpResponse:

@@ -27,7 +27,6 @@ MOST_AT_ONCE = decisions.BULK_LIMIT
 class TaskActions:
     """Actions of the task list; a mixin, because the list itself is long enough."""
 
-    actions = ("approve", "reject", "execute", "cancel", "replay", "export_csv")
     admin_site: Any
     opts: Any
 

@@ -62,18 +62,18 @@ class TaskForm(forms.Form):
     notify_on_complete = forms.BooleanField(required=False, initial=True)
     notify_on_failure = forms.BooleanField(required=False, initial=True)
 
-    def __init__(self, *args: Any, task: AgencyTask | None = None, **kwargs: Any) -> None:
+    def __init__(self, data: Any = None, *, task: AgencyTask | None = None) -> None:
         self.task = task
         initial = (
             _initial(task) if task else {"priority": "medium", "urgency": "normal", "on_dependency_failure": "block"}
         )
-        super().__init__(*args, initial=initial | kwargs.pop("initial", {}), **kwargs)
+        super().__init__(data, initial=initial)
         self.fields["task_type"].choices = [(name, kind.label) for name, kind in registry.known().items()]  # type: ignore[attr-defined]
         for name in ("scheduled_for", "deadline"):
-            for part, kind in zip(self.fields[name].widget.widgets, ("date", "time"), strict=True):  # type: ignore[attr-defined]
+            for part, kind in zip(self.fields[name].widget.widgets, ("date", "time"), strict=True):
                 part.input_type = kind
                 part.attrs["aria-label"] = f"{name.replace('_', ' ')}: {kind}"
-            date, time = self.fields[name].widget.widgets  # type: ignore[attr-defined]
+            date, time = self.fields[name].widget.widgets
             date.format, time.format = "%Y-%m-%d", "%H:%M"
         if task:
             del self.fields["task_type"]

@@ -57,6 +57,7 @@ class DependencyInline(ReadOnlyInline):
 class AgencyTaskAdmin(TaskActions, FastAdmin):
     """Facts are read-only here; what may be changed is changed on the edit page, through tasks.services."""
 
+    actions = ("approve", "reject", "execute", "cancel", "replay", "export_csv")
     list_display = ("id", "name", "task_type", "state", "level", "review_state", "scheduled_for", "created_at", "tries")
     list_display_links = ("id",)
     list_filter = (
@@ -271,7 +272,7 @@ class AgencyTaskAdmin(TaskActions, FastAdmin):
         if not request.user.has_perm("tasks.change_agencytask"):
             raise PermissionDenied
         if task is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined,no-any-return]
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined]
         form = TaskForm(request.POST or None, task=task)
         if request.method == "POST" and form.is_valid():
             try:

@@ -32,4 +32,4 @@ def claim(task_id: int, actor: Actor) -> ReviewClaim:
 
 def release(task_id: int, actor: Actor) -> None:
     """Ends one's own claim."""
-    ReviewClaim.objects.filter(task_id=task_id, user_id=actor.user_id).delete()
+    ReviewClaim.objects.filter(task_id=task_id, user_id=actor.user_id or 0).delete()

@@ -31,7 +31,9 @@ class Content:
 def of(config: dict[str, Any], target: str = "") -> Content:
     """The content of a config as it is stored."""
     action = next((str(config[key]) for key in _ACTION_KEYS if isinstance(config.get(key), str)), "")
-    hosts, recipients, amounts = set(), set(), []
+    hosts: set[str] = set()
+    recipients: set[str] = set()
+    amounts: list[Decimal] = []
     for key, value in _walk("", config):
         name = key.replace("_", "").replace("-", "").lower()
         if isinstance(value, str):

@@ -169,7 +169,9 @@ def may_decide(task: AgencyTask, actor: Actor) -> str:
         check_may_approve(task, actor)
     except Forbidden as refused:
         return str(refused)
-    mine = Approval.objects.filter(task=task, digest=task.config_digest, user_id=actor.user_id, voided_at__isnull=True)
+    mine = Approval.objects.filter(
+        task=task, digest=task.config_digest, user_id=actor.user_id or 0, voided_at__isnull=True
+    )
     return "You have approved it; it waits for another person" if mine.exists() else ""
 
 
@@ -199,7 +201,7 @@ def _check_person(actor: Actor) -> None:
 def _person(actor: Actor) -> Any:
     if actor.person is not None:
         return actor.person
-    person = get_user_model().objects.filter(pk=actor.user_id, is_active=True).first()
+    person = get_user_model().objects.filter(pk=actor.user_id or 0, is_active=True).first()
     if person is None:
         raise Forbidden("This person is not known or not active")
     return person
@@ -259,7 +261,7 @@ def _check_text(name: str, text: str) -> None:
 
 def _record(task: AgencyTask, actor: Actor, decision: str, notes: str, code: str = "") -> None:
     if decision == "rejected":  # a no after one's own yes replaces it
-        own = Approval.objects.filter(task=task, user_id=actor.user_id, voided_at__isnull=True)
+        own = Approval.objects.filter(task=task, user_id=actor.user_id or 0, voided_at__isnull=True)
         own.update(voided_at=timezone.now())
     try:
         with transaction.atomic():
@@ -267,7 +269,7 @@ def _record(task: AgencyTask, actor: Actor, decision: str, notes: str, code: str
                 task=task,
                 digest=task.config_digest,
                 decision=decision,
-                user_id=actor.user_id,
+                user_id=actor.user_id or 0,
                 door=actor.door,
                 notes=notes,
                 code=code,

@@ -136,17 +136,15 @@ def test_the_database_refuses_one_yes_twice() -> None:
 def test_the_database_refuses_to_claim_what_was_not_approved() -> None:
     task = waiting()
     services.approve(task.pk, reviewer())
-    with (
-        pytest.raises(DatabaseError, match="not what was approved"),
-        transaction.atomic(),
-        connection.cursor() as cursor,
-    ):
-        cursor.execute("UPDATE agency_tasks SET config_digest = repeat('0', 64) WHERE id = %s", [task.pk])
-        cursor.execute(
-            "UPDATE agency_tasks SET status = 'in_progress', epoch = epoch + 1, lease_owner = 'x',"
-            " lease_expires_at = now(), deadline_at = now() WHERE id = %s",
-            [task.pk],
-        )
+    AgencyTask.objects.filter(pk=task.pk).update(config_digest="0" * 64)
+    claim = (
+        "UPDATE agency_tasks SET status = 'in_progress', epoch = epoch + 1, lease_owner = 'x',"
+        " lease_expires_at = now(), deadline_at = now() WHERE id = %s"
+    )
+    with transaction.atomic(), connection.cursor() as cursor:
+        with pytest.raises(DatabaseError, match="not what was approved"):
+            cursor.execute(claim, [task.pk])
+        transaction.set_rollback(True)
 
 
 # --- undo ----------------------------------------------------------------------------------------------------------

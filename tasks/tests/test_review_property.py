@@ -35,6 +35,17 @@ URL = "https://api.example.com/users"
 PEOPLE = ("maker", "first", "second", "stranger")
 
 
+#: What somebody with SQL could try.
+FORGERIES = (
+    """UPDATE agency_tasks SET review = 'approved', approved_digest = config_digest, human_reviewed_at = now(),
+       human_reviewed_by_id = %(person)s WHERE id = %(task)s""",
+    "UPDATE agency_tasks SET review = 'none', requires_human_review = false WHERE id = %(task)s",
+    "UPDATE agency_tasks SET status = 'queued' WHERE id = %(task)s",
+    "UPDATE task_approvals SET user_id = %(person)s WHERE task_id = %(task)s",
+    "UPDATE task_approvals SET voided_at = NULL WHERE task_id = %(task)s",
+)
+
+
 class World:
     """One task under one policy, the people around it and every door they can try."""
 
@@ -129,16 +140,8 @@ class World:
     # --- hands in the database ------------------------------------------------------------------------------------
 
     def forge(self, who: str) -> None:
-        """Somebody with SQL: marks it approved, queues it, swaps the config after the approval."""
-        statements = (
-            "UPDATE agency_tasks SET review = 'approved', approved_digest = config_digest, human_reviewed_at = now(),"
-            " human_reviewed_by_id = %(person)s WHERE id = %(task)s",
-            "UPDATE agency_tasks SET review = 'none', requires_human_review = false WHERE id = %(task)s",
-            "UPDATE agency_tasks SET status = 'queued' WHERE id = %(task)s",
-            "UPDATE task_approvals SET user_id = %(person)s WHERE task_id = %(task)s",
-            "UPDATE task_approvals SET voided_at = NULL WHERE task_id = %(task)s",
-        )
-        for statement in statements:
+        """Somebody with SQL: marks it approved, takes the review away, queues it, rewrites decisions."""
+        for statement in FORGERIES:
             try:
                 with transaction.atomic(), connection.cursor() as cursor:
                     cursor.execute(statement, {"task": self.task.pk, "person": self.people[who].pk})
@@ -146,12 +149,10 @@ class World:
                 continue
 
 
-STEPS: dict[str, Callable[[World, str], None]] = {
-    name: getattr(World, name)
-    for name in (
-        "service queue bulk admin link api reject undo edit rename execute cancel replay put_off tick work forge"
-    ).split()
-}
+DOORS = (
+    "service queue bulk admin link api reject undo edit rename execute cancel replay put_off tick work forge".split()
+)
+STEPS: dict[str, Callable[[World, str], None]] = {name: getattr(World, name) for name in DOORS}
 
 
 def check(task: AgencyTask) -> None:
@@ -208,8 +209,8 @@ def test_every_door_refuses_the_maker_the_outsider_and_who_has_no_permission(doo
     world = World(1, True, True)
     try:
         STEPS[door](world, who)
-    except TaskError as refused:
-        assert str(refused)
+    except TaskError:
+        assert door == "service"  # the others answer with a status
     task = AgencyTask.objects.get(pk=world.task.pk)
     assert (task.review, task.status) == ("required", "pending")
     assert not Approval.objects.filter(task=task).exists()

@@ -83,7 +83,8 @@ def _waiting(actor: Actor) -> AgencyTask:
             "apiMethod": "POST",
             "apiPayload": {"to": f"billing@{client.split()[0].lower()}.example", "amount": 1200 * number},
         }
-        make_task(actor, Source(type="api"), title=f"Send invoice {2040 + number} to {client}", executionConfig=config, requiresHumanReview=True)  # fmt: skip
+        title = f"Send invoice {2040 + number} to {client}"
+        make_task(actor, Source(type="api"), title=title, executionConfig=config, requiresHumanReview=True)
     return high
 
 
@@ -134,9 +135,10 @@ def _done(actor: Actor) -> None:
 
 
 def _failed(actor: Actor) -> AgencyTask:
+    error = "HTTP 404 Not Found"
     end = End(
-        Status.FAILED, Attempt.FAILED, error="HTTP 404 Not Found", error_code="http_404", errors=1, duration_ms=310, reason="HTTP 404 Not Found"
-    )  # fmt: skip
+        Status.FAILED, Attempt.FAILED, reason=error, error=error, error_code="http_404", errors=1, duration_ms=310
+    )
     for number in range(2):
         attempt(make_task(actor, title=f"Fetch profile {number}", maxRetries=0), end)
     return attempt(make_task(actor, title="Fetch the price list", maxRetries=0), end)
@@ -167,6 +169,5 @@ def _running(actor: Actor) -> AgencyTask:
         {"index": 2, "name": "Click “Add to basket”", "status": "running", "durationMs": None},
     ]
     config = {"automationSteps": [{"type": "navigate", "config": {"url": "https://shop.example.com"}}]}
-    if "browser_automation" not in registry.known():
-        return attempt(make_task(actor, title="Watch the shop"), None, steps=steps)
-    return attempt(make_task(actor, title="Watch the shop", taskType="browser_automation", executionConfig=config), None, steps=steps)  # fmt: skip
+    task = make_task(actor, title="Watch the shop", taskType="browser_automation", executionConfig=config)
+    return attempt(task, None, steps=steps)
