@@ -128,6 +128,15 @@ def unlogged(credential: Credential) -> str:
     return secret
 
 
+def opens(credential: Credential) -> bool:
+    """Whether the key ring opens it: the doctor's question. The secret is dropped at once and no use is logged."""
+    try:
+        keyring.unseal(_sealed(credential), _place(credential.pk))
+    except CredentialError:
+        return False
+    return True
+
+
 def for_account(kind: str, account: str) -> Credential | None:
     """The live credential of an account, such as the token of a GoHighLevel location."""
     return Credential.objects.filter(kind=kind, account=account, revoked_at__isnull=True).order_by("-id").first()
