@@ -5,15 +5,16 @@ from __future__ import annotations
 import difflib
 import re
 from dataclasses import dataclass
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, Generic, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AliasGenerator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 from rest_framework.request import Request
 
 from agency.api.problems import Problem
 
 M = TypeVar("M", bound=BaseModel)
+T = TypeVar("T")
 #: A "+" that a client forgot to escape arrives as a space.
 _LOST_PLUS = re.compile(r"(T[\d:.]+) (\d\d:?\d\d)$")
 
@@ -28,6 +29,22 @@ class Query(BaseModel):
     """Base of query parameters: as Body, but numbers and truth values come as text."""
 
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid", hide_input_in_errors=True)
+
+
+class Answer(BaseModel):
+    """Base of answers: camelCase on the wire."""
+
+    model_config = ConfigDict(alias_generator=AliasGenerator(serialization_alias=to_camel))
+
+
+class PageOf(Answer, Generic[T]):
+    """A page (agency/api/pagination.py)."""
+
+    count: int | None = Field(description="Counted up to 10,000; see countIsExact. Null in a page by cursor.")
+    count_is_exact: bool | None
+    next: str | None
+    previous: str | None
+    results: list[T]
 
 
 @dataclass(frozen=True)

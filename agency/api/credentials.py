@@ -5,6 +5,7 @@ People see, change and revoke their own; `agency.view_credential` and `agency.ch
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Annotated, Any, Literal
 
 from django.db.models import Q, QuerySet
@@ -13,8 +14,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agency import credentials, http
-from agency.api.bodies import Body, FieldProblem, Query, parse, parse_query
-from agency.api.pagination import DEFAULT_LIMIT, MAX_LIMIT, Place, Sort, page_of
+from agency.api.bodies import Answer, Body, FieldProblem, PageOf, Query, parse, parse_query
+from agency.api.documented import documented
+from agency.api.pagination import DEFAULT_LIMIT, MAX_LIMIT, MAX_OFFSET, Place, Sort, page_of
 from agency.api.permissions import require_permission
 from agency.api.problems import Problem, translates
 from agency.api.views import ApiView
@@ -45,13 +47,44 @@ class CredentialChange(Body):
     allowed_hosts: Hosts | None = None
 
 
+class CredentialOut(Answer):
+    """A credential, without its secret."""
+
+    id: int
+    name: str
+    kind: str
+    account: str
+    hint: str = Field(description="The end of the secret.")
+    reference: dict[str, Any] = Field(description="What stands for the secret in an executionConfig.")
+    allowed_hosts: list[str]
+    inline: bool = Field(description="Made from a secret that was written into a task.")
+    created_at: dt.datetime
+    updated_at: dt.datetime
+    last_used_at: dt.datetime | None
+    revoked_at: dt.datetime | None
+
+
+class CredentialPage(PageOf[CredentialOut]):
+    """A page of credentials."""
+
+
+EXAMPLES = {
+    "A bearer token": {
+        "name": "CRM",
+        "kind": "bearer",
+        "secret": "your-token-here",
+        "allowedHosts": ["api.example.com"],
+    }
+}
+
+
 class CredentialQuery(Query):
     """GET credentials/"""
 
     kind: Annotated[str, Field(max_length=20)] | None = None
     limit: Annotated[int, Field(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT
-    offset: Annotated[int, Field(ge=0)] = 0
-    cursor: str | None = None
+    offset: Annotated[int, Field(ge=0, le=MAX_OFFSET)] = 0
+    cursor: Annotated[str, Field(max_length=500)] | None = None
 
 
 @translates(credentials.CredentialError)
@@ -63,6 +96,7 @@ def _refused(error: credentials.CredentialError) -> Problem:
 class CredentialList(ApiView):
     """credentials/"""
 
+    @documented(CredentialPage, query=CredentialQuery)
     def get(self, request: Request) -> Response:
         """Lists credentials, newest first; never a secret."""
         query = parse_query(CredentialQuery, request)
@@ -71,6 +105,7 @@ class CredentialList(ApiView):
         page = page_of(request, rows, Sort("id"), Place(query.limit, query.offset, query.cursor))
         return Response(page.answer(lambda found: [shown(row) for row in found]))
 
+    @documented(CredentialOut, status=201, body=CredentialBody, examples=EXAMPLES)
     def post(self, request: Request) -> Response:
         """Stores a secret; the answer holds the reference that stands for it in a config."""
         body = parse(CredentialBody, request.data)
@@ -90,10 +125,12 @@ class CredentialList(ApiView):
 class CredentialItem(ApiView):
     """credentials/{id}/"""
 
+    @documented(CredentialOut)
     def get(self, request: Request, credential_id: int) -> Response:
         """One credential, without its secret."""
         return Response(shown(_find(request, credential_id, "agency.view_credential")))
 
+    @documented(CredentialOut, body=CredentialChange)
     def patch(self, request: Request, credential_id: int) -> Response:
         """Replaces name, hosts or the secret."""
         row = _find(request, credential_id, "agency.change_credential")
@@ -106,6 +143,7 @@ class CredentialItem(ApiView):
         row.refresh_from_db()
         return Response(shown(row))
 
+    @documented(status=204)
     def delete(self, request: Request, credential_id: int) -> Response:
         """Revokes it for good: its secret is overwritten and tasks that refer to it fail."""
         row = _find(request, credential_id, "agency.change_credential")
@@ -113,22 +151,10 @@ class CredentialItem(ApiView):
         return Response(status=204)
 
 
-def shown(row: Credential) -> dict[str, Any]:
+def shown(row: Credential) -> CredentialOut:
     """A credential as the API shows it."""
-    return {
-        "id": row.pk,
-        "name": row.name,
-        "kind": row.kind,
-        "account": row.account,
-        "hint": row.hint,
-        "reference": credentials.reference(row),
-        "allowedHosts": row.allowed_hosts,
-        "inline": row.inline,
-        "createdAt": row.created_at,
-        "updatedAt": row.updated_at,
-        "lastUsedAt": row.last_used_at,
-        "revokedAt": row.revoked_at,
-    }
+    same = {name: getattr(row, name) for name in CredentialOut.model_fields if name not in ("id", "reference")}
+    return CredentialOut.model_construct(id=row.pk, reference=credentials.reference(row), **same)
 
 
 def _visible(request: Request, permission: str) -> QuerySet[Credential]:

@@ -37,20 +37,23 @@ class Sort:
 
 @dataclass(frozen=True)
 class Page:
-    """One page of rows, and what leads to its neighbours."""
+    """One page of rows, and what leads to its neighbours. Pages by cursor are not counted."""
 
     rows: list[Any]
     count: int | None
-    exact: bool
+    exact: bool | None
     next: str | None
     previous: str | None
 
     def answer(self, render: Callable[[list[Any]], list[Any]]) -> dict[str, Any]:
         """The body of the answer; `render` makes all rows' answers at once."""
-        body: dict[str, Any] = {"next": self.next, "previous": self.previous}
-        if self.count is not None:
-            body = {"count": self.count, "countIsExact": self.exact, **body}
-        return {**body, "results": render(self.rows)}
+        return {
+            "count": self.count,
+            "countIsExact": self.exact,
+            "next": self.next,
+            "previous": self.previous,
+            "results": render(self.rows),
+        }
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ def _by_offset(request: Request, rows: QuerySet[Any], sort: Sort, place: Place) 
 def _by_cursor(request: Request, rows: QuerySet[Any], sort: Sort, place: Place) -> Page:
     found = _slice(_parts_after(rows, sort, _decode(place.cursor or "", sort)), 0, place.limit + 1)
     following = _link(request, cursor=_cursor(found[place.limit - 1], sort)) if len(found) > place.limit else None
-    return Page(found[: place.limit], None, True, following, None)
+    return Page(found[: place.limit], None, None, following, None)
 
 
 def _count(rows: QuerySet[Any]) -> int:

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from django.http import HttpResponse
 from django.utils import timezone
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, RootModel
 from pydantic.alias_generators import to_camel
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agency.api.bodies import parse_query
+from agency.api.documented import documented
 from agency.api.permissions import require_permission
 from agency.api.problems import Problem
 from agency.api.views import ApiView
 from reports.build import KINDS, report
 from reports.executor import Coverage
-from reports.exports import export
+from reports.exports import FORMATS, export
 
 PERMISSION = "reports.view_rollup"
+FILES = tuple(media.split(";")[0] for kind, (media, _) in FORMATS.items() if kind != "json")
 
 
 class KindOut(BaseModel):
@@ -32,9 +35,39 @@ class KindOut(BaseModel):
     about: str
 
 
+class KindArray(RootModel[list[KindOut]]):
+    """The kinds of report there are."""
+
+
+class PeriodOut(BaseModel):
+    """From `start` to before `end`, read in `timezone`."""
+
+    start: dt.datetime
+    end: dt.datetime
+    timezone: str
+
+
+class ReportOut(BaseModel):
+    """A report. Its tables stand beside these fields, each under the name of its kind."""
+
+    model_config = ConfigDict(alias_generator=to_camel, extra="allow")
+
+    report_type: str
+    title: str
+    period: PeriodOut
+    previous_period: PeriodOut
+    generated_at: dt.datetime
+    filters: list[str]
+    summary: dict[str, Any]
+    previous: dict[str, Any]
+    change: dict[str, Any]
+    notes: list[str]
+
+
 class Kinds(ApiView):
     """reports/"""
 
+    @documented(KindArray)
     def get(self, request: Request) -> Response:
         """The kinds of report there are."""
         require_permission(request, PERMISSION)
@@ -49,6 +82,7 @@ class Figures(ApiView):
         """`format` names the file here, not a renderer."""
         return self.get_renderers()[0], "application/json"
 
+    @documented(ReportOut, query=Coverage, files=FILES)
     def get(self, request: Request, report_type: str) -> Any:
         """A report over startDate to endDate or a `period`; `format` csv or xlsx answers a file."""
         require_permission(request, PERMISSION)

@@ -9,11 +9,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agency.api.bodies import parse
+from agency.api.documented import documented
 from agency.api.problems import Problem
 from tasks import services
+from tasks.api import examples
 from tasks.api.base import TaskView, actor_of
 from tasks.api.requests import Action, ApproveBody, CancelBody, DeferBody, InputBody, RejectBody
-from tasks.api.serializers import Started
+from tasks.api.serializers import Started, TaskOut
 from tasks.errors import Stale
 from tasks.models import AgencyTask
 
@@ -39,6 +41,7 @@ class Execute(ActionView):
     action = "execute"
     limits = {"POST": "execute"}
 
+    @documented(Started, status=202, body=Action, if_match=True, answer_example=examples.STARTED)
     def post(self, request: Request, task_id: int) -> Response:
         """Starts a task by hand."""
         self.body(request, task_id, Action)
@@ -65,6 +68,7 @@ class Decision(ActionView):
 class Approve(Decision):
     """tasks/{id}/approve/"""
 
+    @documented(TaskOut, body=ApproveBody, has_etag=True, if_match=True, examples=examples.APPROVE)
     def post(self, request: Request, task_id: int) -> Response:
         """Approves exactly what the task will do; it then runs, at its time."""
         body = self.body(request, task_id, ApproveBody)
@@ -74,6 +78,7 @@ class Approve(Decision):
 class Reject(Decision):
     """tasks/{id}/reject/"""
 
+    @documented(TaskOut, body=RejectBody, has_etag=True, if_match=True, examples=examples.REJECT)
     def post(self, request: Request, task_id: int) -> Response:
         """Rejects a task for a reason; it ends as cancelled."""
         body = self.body(request, task_id, RejectBody)
@@ -86,6 +91,7 @@ class Cancel(ActionView):
 
     action = "cancel"
 
+    @documented(TaskOut, body=CancelBody, has_etag=True, if_match=True)
     def post(self, request: Request, task_id: int) -> Response:
         """Cancels a task: at once when it is idle, within seconds when it runs."""
         body = self.body(request, task_id, CancelBody)
@@ -96,6 +102,7 @@ class Cancel(ActionView):
 class Defer(ActionView):
     """tasks/{id}/defer/"""
 
+    @documented(TaskOut, body=DeferBody, has_etag=True, if_match=True, examples=examples.DEFER)
     def post(self, request: Request, task_id: int) -> Response:
         """Puts a task off until a time, or until it is released."""
         body = self.body(request, task_id, DeferBody)
@@ -107,6 +114,7 @@ class Defer(ActionView):
 class Release(ActionView):
     """tasks/{id}/release/"""
 
+    @documented(TaskOut, body=Action, has_etag=True, if_match=True)
     def post(self, request: Request, task_id: int) -> Response:
         """Ends a deferral now."""
         self.body(request, task_id, Action)
@@ -119,6 +127,7 @@ class Retry(ActionView):
     action = "replay"
     limits = {"POST": "replay"}
 
+    @documented(TaskOut, body=Action, has_etag=True, if_match=True)
     def post(self, request: Request, task_id: int) -> Response:
         """Runs a failed or cancelled task again, as a new run with all its retries."""
         self.body(request, task_id, Action)
@@ -130,6 +139,7 @@ class Input(ActionView):
 
     action = "answer"
 
+    @documented(TaskOut, body=InputBody, has_etag=True, if_match=True, examples=examples.INPUT)
     def post(self, request: Request, task_id: int) -> Response:
         """Answers the question a task waits with."""
         body = self.body(request, task_id, InputBody)
@@ -142,6 +152,7 @@ class Duplicate(ActionView):
 
     limits = {"POST": "create"}
 
+    @documented(TaskOut, status=201, body=Action, has_etag=True, if_match=True)
     def post(self, request: Request, task_id: int) -> Response:
         """Makes a copy as a new task, which passes review by the rules of today."""
         self.body(request, task_id, Action)

@@ -7,6 +7,7 @@ from typing import Any
 from django.http import FileResponse, HttpResponseBase
 from rest_framework.request import Request
 
+from agency.api.documented import documented
 from tasks import access
 from tasks.api.base import TaskView
 from tasks.errors import NotFound
@@ -16,6 +17,7 @@ from tasks.models import Artifact
 class ArtifactFile(TaskView):
     """artifacts/{id}/"""
 
+    @documented(files=("*/*",))
     def get(self, request: Request, artifact_id: int) -> Any:
         """The file, as an attachment that can run nothing."""
         tasks = access.visible_to(request.user)

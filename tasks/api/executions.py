@@ -9,11 +9,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agency.api.bodies import parse_query
+from agency.api.documented import documented
 from agency.api.pagination import Place, Sort, page_of
 from tasks import access
 from tasks.api.base import TaskView
 from tasks.api.requests import ExecutionQuery
-from tasks.api.serializers import execution_out
+from tasks.api.serializers import ExecutionOut, ExecutionPage, execution_out
 from tasks.errors import NotFound
 from tasks.models import TaskExecution
 
@@ -26,6 +27,7 @@ def _visible(user: Any) -> QuerySet[TaskExecution]:
 class ExecutionList(TaskView):
     """executions/"""
 
+    @documented(ExecutionPage, query=ExecutionQuery)
     def get(self, request: Request) -> Response:
         """Lists attempts, newest first."""
         query = parse_query(ExecutionQuery, request)
@@ -39,6 +41,7 @@ class ExecutionList(TaskView):
 class ExecutionItem(TaskView):
     """executions/{id}/"""
 
+    @documented(ExecutionOut)
     def get(self, request: Request, execution_id: int) -> Response:
         """One attempt."""
         row = _visible(request.user).filter(pk=execution_id).first()

@@ -10,8 +10,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agency.api.bodies import parse
+from agency.api.documented import documented
 from agency.api.problems import Problem, problem_of
 from tasks import access, bulk, services
+from tasks.api import examples
 from tasks.api.base import API, TaskView, actor_of
 from tasks.api.requests import BulkActionBody, BulkBody, WorkflowBody, WorkflowTask
 from tasks.api.serializers import BulkItem, BulkOut, WorkflowOut, tasks_out
@@ -30,6 +32,7 @@ class Bulk(TaskView):
     limits = {"POST": "bulk"}
     max_json_values = MAX_VALUES
 
+    @documented(BulkOut, status=201, also={207: BulkOut}, body=BulkBody, examples=examples.BULK)
     def post(self, request: Request) -> Response:
         """Creates up to 1,000 tasks in one transaction: 201 when all were made, 207 when some, 422 when none."""
         body = parse(BulkBody, request.data)
@@ -80,6 +83,7 @@ class BulkActions(TaskView):
         asked = self.request.data.get("action") if method == "POST" and isinstance(self.request.data, dict) else None
         return "review" if asked in ("approve", "reject") else super().scope_of(method)
 
+    @documented(BulkOut, also={207: BulkOut}, body=BulkActionBody, examples=examples.BULK_ACTIONS)
     def post(self, request: Request) -> Response:
         """Does one thing with many tasks, each for itself: 200, or 207 when some refused."""
         body = parse(BulkActionBody, request.data)
@@ -124,6 +128,7 @@ class Workflows(TaskView):
     limits = {"POST": "bulk"}
     max_json_values = MAX_VALUES
 
+    @documented(WorkflowOut, status=201, body=WorkflowBody, examples=examples.WORKFLOW)
     def post(self, request: Request) -> Response:
         """Creates a graph of tasks in one transaction: aliases stand for the ids that do not exist yet."""
         body = parse(WorkflowBody, request.data)

@@ -6,11 +6,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agency.api.bodies import parse, parse_query
+from agency.api.documented import documented
 from agency.api.permissions import require_staff
 from tasks import access, dispatch, overview
+from tasks.api import examples
 from tasks.api.base import TaskView
 from tasks.api.requests import LimitQuery, Nothing
-from tasks.api.serializers import QueueOut, StatsOut, TaskTypeOut, TickOut, tasks_out
+from tasks.api.serializers import QueueOut, StatsOut, TaskTypeArray, TaskTypeOut, TickOut, tasks_out
 from tasks.executors import registry
 from tasks.executors.base import Executor
 
@@ -18,6 +20,7 @@ from tasks.executors.base import Executor
 class Stats(TaskView):
     """tasks/stats/"""
 
+    @documented(StatsOut)
     def get(self, request: Request) -> Response:
         """How many tasks the caller sees: by status and type, overdue, waiting for review or an answer."""
         return Response(StatsOut.model_construct(**overview.stats(request.user)))
@@ -26,6 +29,7 @@ class Stats(TaskView):
 class Queue(TaskView):
     """tasks/queue/"""
 
+    @documented(QueueOut, query=LimitQuery)
     def get(self, request: Request) -> Response:
         """What runs now and what will run next, in the order of work."""
         query = parse_query(LimitQuery, request)
@@ -41,6 +45,7 @@ class Queue(TaskView):
 class TaskTypes(TaskView):
     """task-types/"""
 
+    @documented(TaskTypeArray)
     def get(self, request: Request) -> Response:
         """Every task type with the JSON Schema of its executionConfig."""
         return Response([_type_out(executor) for executor in registry.known().values()])
@@ -62,6 +67,7 @@ class ProcessPending(TaskView):
     scopes = {"POST": "admin"}
     one_transaction = False
 
+    @documented(TickOut, body=Nothing, answer_example=examples.TICK)
     def post(self, request: Request) -> Response:
         """One tick of the processor: queues what is due, as `manage.py process_pending_tasks` does."""
         require_staff(request)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, RootModel, StringConstraints, model_validator
 
 from agency import credentials
-from agency.api.bodies import Body
+from agency.api.bodies import Answer, Body, PageOf
 from tasks.api.requests import Id
-from tasks.api.serializers import Answer
 from tasks.inputs import Json, Text, Time
 from tasks.models import ScheduleOccurrence, TaskSchedule, TaskTemplate
 
@@ -148,6 +147,22 @@ class OccurrenceOut(Answer):
     reason: str
     task_id: int | None
     created_at: dt.datetime
+
+
+class TemplatePage(PageOf[TemplateOut]):
+    """A page of templates."""
+
+
+class SchedulePage(PageOf[ScheduleOut]):
+    """A page of schedules."""
+
+
+class UpcomingArray(RootModel[list[UpcomingOut]]):
+    """The next starts."""
+
+
+class OccurrenceArray(RootModel[list[OccurrenceOut]]):
+    """The starts so far, newest first."""
 
 
 def template_out(row: TaskTemplate) -> TemplateOut:

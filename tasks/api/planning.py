@@ -13,22 +13,31 @@ from rest_framework.response import Response
 
 from agency.api.bodies import parse, parse_query
 from agency.api.conditional import etag, expected_version, not_modified, tagged
+from agency.api.documented import documented
 from agency.api.pagination import Place, Sort, page_of
 from agency.api.permissions import require_permission
 from agency.api.problems import Problem
 from tasks import schedules, templates
+from tasks.api import examples
 from tasks.api.base import TaskView, actor_of
 from tasks.api.planned import (
     FromTemplate,
+    OccurrenceArray,
     ScheduleChanges,
     ScheduleIn,
+    ScheduleOut,
+    SchedulePage,
     TemplateChanges,
     TemplateIn,
+    TemplateOut,
+    TemplatePage,
+    UpcomingArray,
     occurrence_out,
     schedule_out,
     template_out,
 )
 from tasks.api.requests import LimitQuery, PageQuery
+from tasks.api.serializers import TaskOut
 from tasks.errors import NotFound
 from tasks.models import ScheduleOccurrence, TaskSchedule, TaskTemplate
 
@@ -85,10 +94,12 @@ def _shown(row: Row, render: Callable[[Row], Any], status: int = 200, **headers:
 class TemplateList(TaskView):
     """templates/"""
 
+    @documented(TemplatePage, query=PageQuery)
     def get(self, request: Request) -> Response:
         """Lists templates, newest first."""
         return _listed(request, _templates(request.user), template_out)
 
+    @documented(TemplateOut, status=201, body=TemplateIn, has_etag=True, examples=examples.TEMPLATE)
     def post(self, request: Request) -> Response:
         """Makes a template: the fields of a task with {{slots}}, and the JSON Schema of what fills them."""
         require_permission(request, "tasks.add_tasktemplate")
@@ -102,11 +113,13 @@ class TemplateList(TaskView):
 class TemplateItem(TaskView):
     """templates/{id}/"""
 
+    @documented(TemplateOut, has_etag=True)
     def get(self, request: Request, template_id: int) -> Response:
         """One template."""
         row = _one(_templates(request.user), template_id, request)
         return not_modified(request, etag(_version(row))) or _shown(row, template_out)
 
+    @documented(TemplateOut, body=TemplateChanges, has_etag=True, if_match=True)
     def patch(self, request: Request, template_id: int) -> Response:
         """Changes a template; tasks that were made from it stay as they are."""
         require_permission(request, "tasks.change_tasktemplate")
@@ -115,6 +128,7 @@ class TemplateItem(TaskView):
         _apply(row, changes.model_dump(exclude_unset=True))
         return _shown(_saved(lambda: templates.save(row, actor_of(request))), template_out)
 
+    @documented(TemplateOut, has_etag=True, if_match=True)
     def delete(self, request: Request, template_id: int) -> Response:
         """Switches a template off. It stays, because tasks came from it."""
         require_permission(request, "tasks.delete_tasktemplate")
@@ -128,6 +142,7 @@ class TemplateTasks(TaskView):
 
     limits = {"POST": "create"}
 
+    @documented(TaskOut, status=201, body=FromTemplate, has_etag=True)
     def post(self, request: Request, template_id: int) -> Response:
         """Makes a task from a template."""
         body = parse(FromTemplate, request.data)
@@ -139,10 +154,12 @@ class TemplateTasks(TaskView):
 class ScheduleList(TaskView):
     """schedules/"""
 
+    @documented(SchedulePage, query=PageQuery)
     def get(self, request: Request) -> Response:
         """Lists schedules: own ones, all of them for staff."""
         return _listed(request, _schedules(request.user), schedule_out)
 
+    @documented(ScheduleOut, status=201, body=ScheduleIn, has_etag=True, examples=examples.SCHEDULE)
     def post(self, request: Request) -> Response:
         """Makes a schedule: cron in a time zone, with rules for missed and for overlapping starts."""
         require_permission(request, "tasks.add_taskschedule")
@@ -158,11 +175,13 @@ class ScheduleList(TaskView):
 class ScheduleItem(TaskView):
     """schedules/{id}/"""
 
+    @documented(ScheduleOut, has_etag=True)
     def get(self, request: Request, schedule_id: int) -> Response:
         """One schedule with its next start."""
         row = _one(_schedules(request.user), schedule_id, request)
         return not_modified(request, etag(_version(row))) or _shown(row, schedule_out)
 
+    @documented(ScheduleOut, body=ScheduleChanges, has_etag=True, if_match=True)
     def patch(self, request: Request, schedule_id: int) -> Response:
         """Changes a schedule and plans its next start from now."""
         require_permission(request, "tasks.change_taskschedule")
@@ -173,6 +192,7 @@ class ScheduleItem(TaskView):
         _apply(row, changes)
         return _shown(_saved(lambda: schedules.save(row)), schedule_out)
 
+    @documented(status=204, if_match=True)
     def delete(self, request: Request, schedule_id: int) -> Response:
         """Ends a schedule. The tasks it made stay."""
         require_permission(request, "tasks.delete_taskschedule")
@@ -183,6 +203,7 @@ class ScheduleItem(TaskView):
 class ScheduleUpcoming(TaskView):
     """schedules/{id}/upcoming/"""
 
+    @documented(UpcomingArray, query=LimitQuery)
     def get(self, request: Request, schedule_id: int) -> Response:
         """The next starts of a schedule, in UTC."""
         query = parse_query(LimitQuery, request)
@@ -193,6 +214,7 @@ class ScheduleUpcoming(TaskView):
 class ScheduleOccurrences(TaskView):
     """schedules/{id}/occurrences/"""
 
+    @documented(OccurrenceArray, query=LimitQuery)
     def get(self, request: Request, schedule_id: int) -> Response:
         """Every planned start so far, newest first: run, or skipped for a reason."""
         query = parse_query(LimitQuery, request)

@@ -8,22 +8,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
-from pydantic import AliasGenerator, BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import Field, RootModel
 
 from agency import credentials
+from agency.api.bodies import Answer, PageOf
 from tasks import access
 from tasks.models import AgencyTask, Priority, TaskDependency, TaskEvent, TaskExecution, Urgency
 
 StatusName = Literal[
     "pending", "queued", "in_progress", "waiting_input", "deferred", "completed", "failed", "cancelled"
 ]
-
-
-class Answer(BaseModel):
-    """Base of every answer."""
-
-    model_config = ConfigDict(alias_generator=AliasGenerator(serialization_alias=to_camel))
 
 
 class TaskOut(Answer):
@@ -267,6 +261,22 @@ def event_out(row: TaskEvent) -> EventOut:
     )
 
 
+class TaskPage(PageOf[TaskOut]):
+    """A page of tasks."""
+
+
+class ExecutionPage(PageOf[ExecutionOut]):
+    """A page of attempts."""
+
+
+class ExecutionArray(RootModel[list[ExecutionOut]]):
+    """Attempts, newest first."""
+
+
+class EventArray(RootModel[list[EventOut]]):
+    """Events, oldest first."""
+
+
 class StatsOut(Answer):
     """How many tasks there are."""
 
@@ -296,6 +306,10 @@ class TaskTypeOut(Answer):
     queue: str
     default_timeout_s: float
     config_schema: dict[str, Any]
+
+
+class TaskTypeArray(RootModel[list[TaskTypeOut]]):
+    """The task types there are."""
 
 
 class BulkItem(Answer):

@@ -11,15 +11,27 @@ from rest_framework.response import Response
 
 from agency.api.bodies import parse_query
 from agency.api.conditional import etag, not_modified, tagged
+from agency.api.documented import documented
 from agency.api.pagination import Place, page_of
 from tasks import access, services
-from tasks.api import filters
+from tasks.api import examples, filters
 from tasks.api.base import API, TaskView, actor_of
 from tasks.api.requests import EventsQuery, LimitQuery, TaskQuery
-from tasks.api.serializers import PreviewOut, event_out, execution_out, task_detail, tasks_out
+from tasks.api.serializers import (
+    EventArray,
+    ExecutionArray,
+    PreviewOut,
+    TaskDetail,
+    TaskOut,
+    TaskPage,
+    event_out,
+    execution_out,
+    task_detail,
+    tasks_out,
+)
 from tasks.errors import NotFound
 from tasks.executors.base import Preview
-from tasks.inputs import parse_changes, parse_task
+from tasks.inputs import TaskChanges, TaskInput, parse_changes, parse_task
 from tasks.models import AgencyTask, TaskEvent, TaskExecution
 from tasks.previews import preview_of
 
@@ -31,6 +43,7 @@ class TaskList(TaskView):
 
     limits = {"POST": "create"}
 
+    @documented(TaskPage, query=TaskQuery)
     def get(self, request: Request) -> Response:
         """Lists tasks: own ones, all of them for staff."""
         query = parse_query(TaskQuery, request)
@@ -39,6 +52,7 @@ class TaskList(TaskView):
         page = page_of(request, rows, filters.sort_of(query), Place(query.limit, query.offset, query.cursor))
         return Response(page.answer(lambda found: tasks_out(found, request.user)))
 
+    @documented(TaskOut, status=201, body=TaskInput, examples=examples.TASKS, has_etag=True)
     def post(self, request: Request) -> Response:
         """Creates a task; it starts at once when nothing holds it."""
         task_input = parse_task(request.data)
@@ -50,6 +64,7 @@ class TaskList(TaskView):
 class TaskItem(TaskView):
     """tasks/{id}/"""
 
+    @documented(TaskDetail, has_etag=True)
     def get(self, request: Request, task_id: int) -> Response:
         """One task with its latest attempts. With If-None-Match, 304 as long as nothing changed."""
         tag = self._tag(request, task_id)
@@ -68,6 +83,7 @@ class TaskItem(TaskView):
         version, step = row
         return etag(version, f"{step.timestamp():.6f}" if step else "")
 
+    @documented(TaskOut, body=TaskChanges, has_etag=True, if_match=True, examples=examples.CHANGES)
     def patch(self, request: Request, task_id: int) -> Response:
         """Changes a task that is not running. What it will do differently must be approved again."""
         self.check(request, task_id, "edit")
@@ -75,6 +91,7 @@ class TaskItem(TaskView):
         access.check_upstream(request.user, changes.depends_on or [])
         return self.shown(request, services.edit(task_id, changes, actor_of(request)))
 
+    @documented(TaskOut, has_etag=True, if_match=True)
     def delete(self, request: Request, task_id: int) -> Response:
         """Cancels a task: at once when it is idle, within seconds when it runs. Its history stays."""
         self.check(request, task_id, "cancel")
@@ -84,6 +101,7 @@ class TaskItem(TaskView):
 class TaskExecutions(TaskView):
     """tasks/{id}/executions/"""
 
+    @documented(ExecutionArray, query=LimitQuery)
     def get(self, request: Request, task_id: int) -> Response:
         """The attempts at a task, newest first."""
         query = parse_query(LimitQuery, request)
@@ -96,6 +114,7 @@ class TaskExecutions(TaskView):
 class TaskEvents(TaskView):
     """tasks/{id}/events/"""
 
+    @documented(EventArray, query=EventsQuery, has_etag=True)
     def get(self, request: Request, task_id: int) -> Response:
         """The history of a task, oldest first; with `after`, what came after that event. 304 when nothing did."""
         query = parse_query(EventsQuery, request)
@@ -114,6 +133,7 @@ class TaskEvents(TaskView):
 class TaskPreview(TaskView):
     """tasks/{id}/preview/"""
 
+    @documented(PreviewOut)
     def get(self, request: Request, task_id: int) -> Response:
         """What the task will do, in plain words, with secrets masked."""
         task = self.find(request, task_id)
