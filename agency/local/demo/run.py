@@ -64,6 +64,10 @@ def _settings(target: Target, modules: list[ModuleType]) -> dict[str, str]:
         "RETRY_BASE_SECONDS": "0.5",
         "RETRY_CAP_SECONDS": "2",
         "POLL_SECONDS": "1",
+        # One customer plays every line within a minute.
+        "RATE_CREATE": "600",
+        "RATE_EXECUTE": "300",
+        "RATE_APPROVE": "300",
         "LEASE_SECONDS": "6",
         "HEARTBEAT_SECONDS": "1",
     }
