@@ -49,8 +49,9 @@ class Context(logging.Filter):
     """Keeps the names of the thread that logs on the record."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        record.context = _bound.get()
-        record.prefix = "".join(f"{name}={value} " for name, value in record.context.items())
+        names = _bound.get()
+        record.context = names
+        record.prefix = "".join(f"{name}={value} " for name, value in names.items())
         return True
 
 

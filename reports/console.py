@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from django.http import HttpResponse
 from django.urls import URLPattern, path
 
 from agency.console import navigation, site
@@ -21,8 +23,8 @@ def register() -> None:
 def _pages(console: ConsoleSite) -> list[URLPattern]:
     from reports import views
 
-    def page(address: str, view: object, name: str) -> URLPattern:
-        return path(address, console.admin_view(view), name=name)  # type: ignore[arg-type]
+    def page(address: str, view: Callable[..., HttpResponse], name: str) -> URLPattern:
+        return path(address, console.admin_view(view), name=name)
 
     return [
         page("report/", views.show, "reports"),

@@ -32,7 +32,7 @@ def grid(
     rows: Callable[[Count], Any], columns: Callable[[Count], Any], counts: Iterable[Count]
 ) -> defaultdict[Any, Counter[Any]]:
     """Rows by two properties."""
-    found: dict[Any, Counter[Any]] = defaultdict(Counter)
+    found: defaultdict[Any, Counter[Any]] = defaultdict(Counter)
     for count in counts:
         found[rows(count)][columns(count)] += count.n
     return found

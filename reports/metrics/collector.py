@@ -160,7 +160,7 @@ class Product(Collector):
     def _counted(self) -> Iterator[Metric]:
         counted: dict[tuple[str, ...], int] = defaultdict(int)
         again: dict[tuple[str, ...], int] = defaultdict(int)
-        channel_types = dict(_rows(_CHANNEL_TYPES))
+        channel_types: dict[str, str] = dict(_rows(_CHANNEL_TYPES))
         for fact, subject, outcome, n, repeats in _rows(_COUNTED):
             label = channel_types.get(subject, "gone") if fact in ("inbound", "delivery") else subject
             counted[(fact, label, outcome)] += int(n)
@@ -185,13 +185,13 @@ class Product(Collector):
         spread: dict[str, dict[int, int]] = defaultdict(dict)
         for subject, bucket, count in _rows(_DURATIONS):
             spread[subject][bucket] = int(count)
-        sums = dict(_rows(_DURATION_SUMS))
+        sums: dict[str, Any] = dict(_rows(_DURATION_SUMS))
         for subject, buckets in sorted(spread.items()):
             family.add_metric([subject], _cumulated(buckets), float(sums[subject]) / 1000)
         return family
 
     def _pruned(self) -> Metric:
-        values = {(kind,): int(rows) for kind, rows in _rows(_PRUNED)}
+        values: dict[tuple[str, ...], int] = {(kind,): int(rows) for kind, rows in _rows(_PRUNED)}
         return _counter("agency_pruned_rows", "Rows forgotten by the retention settings.", ("kind",), values)
 
 
