@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 
 from tasks import doorbell, lifecycle, schedules
 from tasks.executors import registry
@@ -90,6 +90,8 @@ def reap() -> int:
                 try:
                     with transaction.atomic():
                         done += _rescue(row)
+                except (OperationalError, InterfaceError):
+                    raise  # the database is away: the next tick finds them all again
                 except Exception:
                     logger.exception("[TaskExecution] Task %s could not be rescued", row["id"])
                     failed.append(row["id"])

@@ -143,11 +143,12 @@ WHERE task_id = %(id)s AND run_generation = %(generation)s AND step_key = %(step
   AND (%(state)s = 'confirmed' OR epoch = %(epoch)s)
 """
 
+#: Overtime is what a worker did that lived on past the deadline; one that died before it did not.
 #: While the database was away nobody could prove anything: after its start workers get one lease's time to do so.
 EXPIRED = """
 SELECT t.id, t.epoch, t.lease_owner, t.queue, t.crash_count, t.effect, t.can_look_up, t.on_unknown_outcome,
   t.error_count, t.max_retries, t.run_generation, t.cancel_requested_at IS NOT NULL AS cancelled,
-  t.deadline_at < clock_timestamp() AS overtime,
+  EXISTS (SELECT 1 FROM task_workers w WHERE w.name = t.lease_owner AND w.seen_at > t.deadline_at) AS overtime,
   EXISTS (SELECT 1 FROM task_effects f WHERE f.task_id = t.id AND f.run_generation = t.run_generation
           AND f.state IN ('intended', 'unknown')) AS open_effects
 FROM agency_tasks t WHERE t.status = 'in_progress' AND t.lease_expires_at < clock_timestamp()

@@ -14,7 +14,7 @@ from tasks.actors import Actor
 from tasks.errors import Conflict, Invalid
 from tasks.inputs import TaskChanges
 from tasks.lifecycle import End, Lease
-from tasks.models import AgencyTask, TaskEffect
+from tasks.models import AgencyTask, TaskEffect, Worker
 from tasks.runner import QUARANTINE, Runner
 from tasks.states import CANCELLABLE, Attempt, Status
 from tasks.tests.conftest import wait_for, wait_status
@@ -300,6 +300,20 @@ def test_a_row_that_cannot_be_rescued_does_not_hide_the_others(monkeypatch: Any)
     sql("UPDATE agency_tasks SET lease_expires_at = clock_timestamp() - interval '1 s'")
     assert dispatch.reap() == 2
     assert AgencyTask.objects.filter(status="pending").count() == 2
+
+
+@pytest.mark.parametrize("lived_on", [True, False])
+def test_only_a_worker_that_lived_past_the_deadline_made_the_attempt_late(lived_on: bool) -> None:
+    """One that died long before, and is found only now, cost a crash and no error."""
+    task = make_task()
+    claim()
+    Worker.objects.create(name="me", kind="io")
+    shift_clock(3600)
+    seen = timezone.now() - timedelta(seconds=0 if lived_on else 3600)
+    Worker.objects.update(seen_at=seen)
+    dispatch.reap()
+    counted = (now(task).error_count, now(task).crash_count, now(task).executions.get().status)
+    assert counted == ((1, 0, "timed_out") if lived_on else (0, 1, "lost"))
 
 
 # --- cancel --------------------------------------------------------------------------------------------------------
