@@ -75,3 +75,9 @@ TRANSITIONS: dict[Status, frozenset[Status]] = {
 def allowed(source: Status, target: Status) -> bool:
     """Whether a task may go from `source` to `target`."""
     return target in TRANSITIONS[source]
+
+
+def diagram() -> str:
+    """The table of transitions as a mermaid state diagram: what docs/reliability.md shows."""
+    arrows = [f"    {source} --> {target}" for source in Status for target in Status if allowed(source, target)]
+    return "\n".join(["stateDiagram-v2", "    [*] --> pending", *arrows, "    completed --> [*]"])

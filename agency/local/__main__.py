@@ -27,6 +27,9 @@ COMMANDS = {
     "demo": _command("demo.run", "run"),
     "chaos": _command("chaos.run", "run"),
     "bench": _command("bench", "run"),
+    "backup": _command("backup", "backup"),
+    "restore": _command("backup", "restore"),
+    "backup-test": _command("backup_drill", "run"),
 }
 
 
