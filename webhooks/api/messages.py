@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agency.api.bodies import parse, parse_query
+from agency.api.documented import documented
 from agency.api.pagination import Place, Sort, page_of
 from agency.api.permissions import require_permission
 from agency.api.views import ApiView
@@ -17,7 +18,17 @@ from tasks.api.base import actor_of
 from tasks.errors import Conflict, NotFound
 from webhooks import doorbell, resending
 from webhooks.api.requests import InboundQuery, OutboundQuery, ReasonBody, ResendBody
-from webhooks.api.serializers import inbound_out, outbound_detail, outbound_out
+from webhooks.api.serializers import (
+    InboundOut,
+    InboundPage,
+    OutboundDetail,
+    OutboundOut,
+    OutboundPage,
+    ResentOut,
+    inbound_out,
+    outbound_detail,
+    outbound_out,
+)
 from webhooks.audit import record
 from webhooks.inbound import processing
 from webhooks.models import InboundMessage, OutboundMessage
@@ -50,6 +61,7 @@ class MessageView(ApiView):
 class InboundList(MessageView):
     """inbound-messages/"""
 
+    @documented(InboundPage, query=InboundQuery)
     def get(self, request: Request) -> Response:
         """Lists received messages, newest first."""
         query = parse_query(InboundQuery, request)
@@ -62,6 +74,7 @@ class InboundList(MessageView):
 class InboundItem(MessageView):
     """inbound-messages/{id}/"""
 
+    @documented(InboundOut)
     def get(self, request: Request, message_id: int) -> Response:
         """One received message."""
         return Response(inbound_out(_inbound(message_id), sensitive=self.sensitive(request)))
@@ -72,6 +85,7 @@ class Replay(MessageView):
 
     permission = REPLAY
 
+    @documented(InboundOut, status=202)
     def post(self, request: Request, message_id: int) -> Response:
         """Processes a message again that made no task."""
         message = _inbound(message_id)
@@ -87,6 +101,7 @@ class OutboundList(MessageView):
 
     permission = VIEW_OUT
 
+    @documented(OutboundPage, query=OutboundQuery)
     def get(self, request: Request) -> Response:
         """Lists messages that go out, newest first."""
         query = parse_query(OutboundQuery, request)
@@ -101,6 +116,7 @@ class OutboundItem(MessageView):
 
     permission = VIEW_OUT
 
+    @documented(OutboundDetail)
     def get(self, request: Request, message_id: int) -> Response:
         """One message with its tries."""
         message = OutboundMessage.objects.filter(pk=message_id).first()
@@ -118,6 +134,7 @@ class OutboundAction(MessageView):
 class Resend(OutboundAction):
     """outbound-messages/{id}/replay/"""
 
+    @documented(OutboundOut, status=202)
     def post(self, request: Request, message_id: int) -> Response:
         """Tries one message now, under its own id; failure schedules nothing."""
         message = resending.resend(message_id, actor_of(request))
@@ -127,6 +144,7 @@ class Resend(OutboundAction):
 class Cancel(OutboundAction):
     """outbound-messages/{id}/cancel/"""
 
+    @documented(OutboundOut, body=ReasonBody)
     def post(self, request: Request, message_id: int) -> Response:
         """A message that waits is not sent any more."""
         reason = parse(ReasonBody, request.data).reason or "Cancelled"
@@ -137,6 +155,7 @@ class Cancel(OutboundAction):
 class Expunge(OutboundAction):
     """outbound-messages/{id}/expunge/"""
 
+    @documented(OutboundOut)
     def post(self, request: Request, message_id: int) -> Response:
         """Forgets what a message said."""
         message = resending.expunge(message_id, actor_of(request))
@@ -146,6 +165,7 @@ class Expunge(OutboundAction):
 class ResendMany(OutboundAction):
     """outbound-messages/resend/"""
 
+    @documented(ResentOut, body=ResendBody)
     def post(self, request: Request) -> Response:
         """Dead messages of a list begin anew."""
         body = parse(ResendBody, request.data)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, create_model
 
 from agency.api.bodies import Body
 from tasks.api.requests import Id, PageQuery
 from tasks.inputs import Text
+from webhooks.channels import ChannelInput
 
 
 class ChannelQuery(PageQuery):
@@ -16,6 +17,20 @@ class ChannelQuery(PageQuery):
 
     type: Literal["sms", "email", "slack", "ghl", "custom_webhook"] | None = None
     is_active: bool | None = None
+
+
+#: What PATCH takes: every field of a channel but those that never change, none of them required.
+ChannelChanges = create_model(
+    "ChannelChanges",
+    __base__=Body,
+    __doc__="What may be changed of a channel. A field that is absent stays as it is.",
+    **{
+        name: (info.annotation, info.get_default(call_default_factory=True))
+        for name, info in ChannelInput.model_fields.items()
+        if name not in {"type", "is_active", "inbound_secret", "outbound_secret"} and not info.is_required()
+    },
+    name=(str, ""),
+)  # type: ignore[call-overload]
 
 
 class InboundQuery(PageQuery):

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.urls import reverse
-from pydantic import Field
+from pydantic import Field, RootModel
 
 from agency import credentials
 from tasks.api.serializers import Answer
@@ -172,6 +172,51 @@ class OutboundDetail(OutboundOut):
     """A message with its tries."""
 
     delivery_attempts: list[AttemptOut]
+
+
+class Page(Answer):
+    """One page of a list."""
+
+    count: int | None = None
+    count_is_exact: bool | None = None
+    next: str | None
+    previous: str | None
+
+
+class ChannelPage(Page):
+    """Channels."""
+
+    results: list[ChannelOut]
+
+
+class InboundPage(Page):
+    """Received messages."""
+
+    results: list[InboundOut]
+
+
+class OutboundPage(Page):
+    """Messages that go out."""
+
+    results: list[OutboundOut]
+
+
+class KeyList(RootModel[list[KeyOut]]):
+    """The live keys of a channel."""
+
+
+class SenderList(RootModel[list[SenderOut]]):
+    """Who is known on a channel."""
+
+
+class ChannelEventList(RootModel[list[ChannelEventOut]]):
+    """The history of a channel."""
+
+
+class ResentOut(Answer):
+    """How many messages begin anew."""
+
+    resent: int
 
 
 def channel_out(channel: Webhook) -> ChannelOut:

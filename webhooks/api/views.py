@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agency.api.bodies import parse, parse_query
+from agency.api.documented import documented
 from agency.api.pagination import Place, Sort, page_of
 from agency.api.permissions import require_permission
 from agency.api.problems import Problem
@@ -18,8 +19,17 @@ from tasks.api.base import actor_of
 from tasks.api.requests import LimitQuery
 from tasks.errors import NotFound
 from webhooks import channels, keys, resending
-from webhooks.api.requests import ChannelQuery, DisableBody, KeyBody, SenderBody, SinceBody
+from webhooks.api.requests import ChannelChanges, ChannelQuery, DisableBody, KeyBody, SenderBody, SinceBody
 from webhooks.api.serializers import (
+    ChannelEventList,
+    ChannelMade,
+    ChannelOut,
+    ChannelPage,
+    KeyList,
+    KeyMade,
+    ResentOut,
+    SenderList,
+    SenderOut,
     channel_made,
     channel_out,
     channels_out,
@@ -32,6 +42,18 @@ from webhooks.models import ChannelEvent, ChannelKey, ChannelSender, Webhook
 
 VIEW, MANAGE = "webhooks.view_webhook", "webhooks.manage_channels"
 RESEND = "webhooks.resend_outboundmessage"
+EXAMPLES = {
+    "A program of your own": {"name": "Shop", "type": "custom_webhook", "url": "https://shop.example.com/hook"},
+    "A Twilio number": {
+        "name": "Text messages",
+        "type": "sms",
+        "account": "AC00000000000000000000000000000000",
+        "config": {"accountSid": "AC00000000000000000000000000000000", "fromNumber": "+15559990000"},
+        "inboundSecret": "the account's auth token",
+        "outboundSecret": "the account's auth token",
+        "ownerAddress": "+14155552671",
+    },
+}
 
 
 class ChannelView(ApiView):
@@ -57,6 +79,7 @@ class ChannelView(ApiView):
 class ChannelList(ChannelView):
     """webhooks/"""
 
+    @documented(ChannelPage, query=ChannelQuery)
     def get(self, request: Request) -> Response:
         """Lists channels, newest first."""
         query = parse_query(ChannelQuery, request)
@@ -65,6 +88,7 @@ class ChannelList(ChannelView):
         page = page_of(request, rows, Sort("id"), Place(query.limit, query.offset, query.cursor))
         return Response(page.answer(channels_out))
 
+    @documented(ChannelMade, status=201, body=channels.ChannelInput, examples=EXAMPLES)
     def post(self, request: Request) -> Response:
         """Creates a channel. Secrets that were made for it are in the answer, this once."""
         made = channels.create(channels.parse_channel(request.data), actor_of(request))
@@ -76,10 +100,12 @@ class ChannelList(ChannelView):
 class ChannelItem(ChannelView):
     """webhooks/{id}/"""
 
+    @documented(ChannelOut)
     def get(self, request: Request, channel_id: int) -> Response:
         """One channel."""
         return Response(channel_out(self.find(channel_id)))
 
+    @documented(ChannelOut, body=ChannelChanges)
     def patch(self, request: Request, channel_id: int) -> Response:
         """Changes a channel."""
         if not isinstance(request.data, dict):
@@ -87,6 +113,7 @@ class ChannelItem(ChannelView):
         channels.change(channel_id, request.data, actor_of(request))
         return Response(channel_out(self.find(channel_id)))
 
+    @documented(status=204)
     def delete(self, request: Request, channel_id: int) -> Response:
         """Removes a channel nothing was sent through."""
         channels.delete(channel_id, actor_of(request))
@@ -96,6 +123,7 @@ class ChannelItem(ChannelView):
 class Disable(ChannelView):
     """webhooks/{id}/disable/"""
 
+    @documented(ChannelOut, body=DisableBody)
     def post(self, request: Request, channel_id: int) -> Response:
         """Switches a channel off; what waits to go out is held."""
         body = parse(DisableBody, request.data)
@@ -105,6 +133,7 @@ class Disable(ChannelView):
 class Enable(ChannelView):
     """webhooks/{id}/enable/"""
 
+    @documented(ChannelOut)
     def post(self, request: Request, channel_id: int) -> Response:
         """Switches a channel on again; what was held for it goes out."""
         return Response(channel_out(channels.enable(channel_id, actor_of(request))))
@@ -121,6 +150,7 @@ class ResendSince(ChannelView):
         ApiView.initial(self, request, *args, **kwargs)
         require_permission(request, RESEND)
 
+    @documented(ResentOut, body=SinceBody)
     def post(self, request: Request, channel_id: int) -> Response:
         """Dead messages of a channel since a time begin anew, at most 1,000 per call."""
         body = parse(SinceBody, request.data)
@@ -131,11 +161,13 @@ class ResendSince(ChannelView):
 class Keys(ChannelView):
     """webhooks/{id}/keys/"""
 
+    @documented(KeyList)
     def get(self, request: Request, channel_id: int) -> Response:
         """The live keys of a channel, by their hints."""
         rows = ChannelKey.objects.filter(webhook=self.find(channel_id), revoked_at__isnull=True)
         return Response([key_out(key) for key in rows.select_related("credential").order_by("-id")])
 
+    @documented(KeyMade, status=201, body=KeyBody)
     def post(self, request: Request, channel_id: int) -> Response:
         """Rotates a key; the old one stays live for the grace time. The secret is in the answer, this once."""
         body = parse(KeyBody, request.data)
@@ -143,12 +175,13 @@ class Keys(ChannelView):
         channel = self.find(channel_id)
         key, secret = keys.rotate(channel, body.purpose, actor_of(request), secret=body.secret, grace=grace)
         key.refresh_from_db()
-        return Response(key_out(key) if body.secret else key_made(key, secret), 201)
+        return Response(key_made(key, "" if body.secret else secret), 201)
 
 
 class KeyItem(ChannelView):
     """webhooks/{id}/keys/{key_id}/"""
 
+    @documented(status=204)
     def delete(self, request: Request, channel_id: int, key_id: int) -> Response:
         """Revokes a key now."""
         key = ChannelKey.objects.filter(webhook=self.find(channel_id), pk=key_id).select_related("credential").first()
@@ -161,10 +194,12 @@ class KeyItem(ChannelView):
 class Senders(ChannelView):
     """webhooks/{id}/senders/"""
 
+    @documented(SenderList)
     def get(self, request: Request, channel_id: int) -> Response:
         """Who is known on a channel."""
         return Response([sender_out(row) for row in self.find(channel_id).senders.order_by("id")[:1000]])
 
+    @documented(SenderOut, status=201, body=SenderBody)
     def post(self, request: Request, channel_id: int) -> Response:
         """Makes somebody known on a channel."""
         body = parse(SenderBody, request.data)
@@ -182,6 +217,7 @@ class Senders(ChannelView):
 class SenderItem(ChannelView):
     """webhooks/{id}/senders/{sender_id}/"""
 
+    @documented(status=204)
     def delete(self, request: Request, channel_id: int, sender_id: int) -> Response:
         """A sender is a stranger again."""
         sender = ChannelSender.objects.filter(webhook=self.find(channel_id), pk=sender_id).first()
@@ -194,6 +230,7 @@ class SenderItem(ChannelView):
 class ChannelEvents(ChannelView):
     """webhooks/{id}/events/"""
 
+    @documented(ChannelEventList, query=LimitQuery)
     def get(self, request: Request, channel_id: int) -> Response:
         """The history of a channel, newest first."""
         query = parse_query(LimitQuery, request)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -120,9 +121,15 @@ class InboundMessage(models.Model):
             models.Index("task", name="inbound_of_task", condition=Q(task__isnull=False)),
             # lists: by channel, newest first
             models.Index("webhook", F("id").desc(), name="inbound_by_channel"),
-            models.Index("state", F("id").desc(), name="inbound_by_state"),
+            # of the states only those a person looks for: nearly all messages are processed
+            models.Index(
+                "state",
+                F("id").desc(),
+                name="inbound_by_state",
+                condition=Q(state__in=["ignored", "unusable", "failed"]),
+            ),
             # retention
-            models.Index("received_at", name="inbound_unexpunged", condition=Q(expunged_at__isnull=True)),
+            BrinIndex(fields=["received_at"], name="inbound_by_time"),
         ]
 
     def __str__(self) -> str:

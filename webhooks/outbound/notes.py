@@ -23,7 +23,7 @@ class Note:
 
 def task_link(task_id: int) -> str:
     """The page of a task."""
-    return f"{settings.PUBLIC_URL}/{settings.ADMIN_PATH}tasks/agencytask/{task_id}/change/"
+    return f"{settings.PUBLIC_URL}/{settings.ADMIN_PATH}tasks/{task_id}/"
 
 
 def text_for(channel_type: str, note: Note) -> str:

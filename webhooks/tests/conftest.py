@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,7 +16,8 @@ __all__ = ["runner", "target"]  # fixtures of the tasks app
 
 
 @pytest.fixture(autouse=True)
-def _fresh_memory() -> Iterator[None]:
+def _fresh_memory(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(valkey, "PREFIX", f"agency:test-{os.getpid()}:")  # runs side by side share one Valkey
     door.forget()
     valkey.forget_all()
     yield

@@ -95,15 +95,15 @@ def test_channels_are_switched_and_keys_rotated_from_the_list(admin: Client) -> 
 
 def test_messages_are_shown_and_replayed_and_resent(admin: Client) -> None:
     channel = custom_channel(url="https://shop.example.com/hook", structuredPolicy="ignore")
-    send(
-        channel,
-        {**TASK, "executionConfig": {**TASK["executionConfig"], "authType": "bearer", "bearerToken": "sk-hush-hush-1"}},
-    )
-    inbound = InboundMessage.objects.get()
-    processing.process(inbound.pk)
-    page = admin.get(reverse("admin:webhooks_inboundmessage_change", args=[inbound.pk])).content.decode()
+    config = {**TASK["executionConfig"], "authType": "bearer", "bearerToken": "sk-hush-hush-1"}
+    send(channel, {**TASK, "executionConfig": config})
+    address = reverse("admin:webhooks_inboundmessage_change", args=[InboundMessage.objects.get().pk])
+    page = admin.get(address).content.decode()
     assert "Fetch" in page
     assert "sk-hush-hush-1" not in page
+    send(channel, TASK, "msg_2")
+    inbound = InboundMessage.objects.latest("pk")
+    processing.process(inbound.pk)
     act(admin, "inboundmessage", "replay", inbound.pk)
     inbound.refresh_from_db()
     assert inbound.state == "received"

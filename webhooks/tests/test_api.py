@@ -137,7 +137,7 @@ def test_keys_are_rotated_shown_once_and_revoked(manager: Api) -> None:
     assert [key["isCurrent"] for key in listed] == [True, False]
     assert "secret" not in listed[0]
     given = manager.post(path, {"purpose": "inbound", "secret": "whsec_" + "A" * 44})
-    assert "secret" not in given.json()
+    assert given.json()["secret"] == ""
     assert manager.post(path, {"purpose": "inbound"}).status_code == 409
     assert manager.delete(f"{path}{listed[1]['id']}/").status_code == 204
     assert manager.post(path, {"purpose": "inbound", "graceHours": 1000}).status_code == 422

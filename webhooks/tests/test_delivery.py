@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,9 +13,11 @@ from django.db import connection, transaction
 from django.utils import timezone
 from standardwebhooks import Webhook as PublicWebhook
 
+from tasks import invariants
 from tasks.errors import Conflict, Invalid
 from tasks.tests.conftest import wait_for
 from webhooks import channels, keys, resending, upkeep
+from webhooks.invariants import MESSAGES
 from webhooks.models import ChannelEvent, ChannelKey, DeliveryAttempt, OutboundMessage, Webhook
 from webhooks.outbound import breaker, delivery, outbox
 from webhooks.outbound.notes import Note
@@ -29,6 +32,7 @@ from webhooks.tests.factories import (
 )
 from webhooks.tests.receivers import FakeSlack, FakeTwilio, Got, MailServer, receiver
 
+ALWAYS = {"sending_has_one_running_try", "finished_tasks_are_told", "one_message_makes_one_task"}
 pytestmark = pytest.mark.django_db
 
 
@@ -45,6 +49,14 @@ def deliver_one() -> str:
     """One message, by hand, without the loops."""
     (claimed,) = delivery.claim("tester", 1).messages
     return delivery.deliver(claimed)
+
+
+@pytest.fixture(autouse=True)
+def _in_order(db: None) -> Iterator[None]:
+    """After every test: what must hold of messages holds."""
+    yield
+    broken = invariants.check(grace_s=0.5, only=[one for one in MESSAGES if one.name in ALWAYS])
+    assert broken == [], [str(one) for one in broken]
 
 
 def reload(message: OutboundMessage) -> OutboundMessage:
