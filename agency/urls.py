@@ -20,7 +20,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("review/", include("tasks.review.urls")),
     path("webhooks/", include("webhooks.urls")),
     path("", include("reports.urls")),
-    path("api/<path:rest>", fallback.no_such_address),
+    path("api/<path:rest>", fallback.no_such_address, name=fallback.LOST),
     path(settings.ADMIN_PATH, admin.site.urls),
 ]
 handler400 = fallback.bad_request

@@ -8,10 +8,15 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.urls import Resolver404, resolve
 from django.views import defaults
+from django.views.decorators.csrf import csrf_exempt
 
 from agency.api.problems import Problem, plain_answer, problem_of
 
+#: The name of the address that stands for all that do not exist.
+LOST = "api-lost"
 
+
+@csrf_exempt
 def no_such_address(request: HttpRequest, rest: str) -> HttpResponse:
     """404; or 308 (method and body stay) when only the slash at the end is missing."""
     path = f"{request.path_info}/"
@@ -25,7 +30,7 @@ def no_such_address(request: HttpRequest, rest: str) -> HttpResponse:
 
 def _exists(path: str) -> bool:
     try:
-        return resolve(path).func is not no_such_address
+        return resolve(path).url_name != LOST
     except Resolver404:
         return False
 

@@ -92,7 +92,8 @@ class Schema(AutoSchema):
         if said.if_match:
             found.append(_header("If-Match", "An ETag; 412 when it is no longer the current one.", 100))
         if said.has_etag and self.method in SAFE:
-            found.append(_header("If-None-Match", "An ETag; 304 as long as it is the current one.", 100))
+            known = "An ETag; 304 as long as it is the current one."
+            found.append({"name": "If-None-Match", "in": "header", "description": known, "schema": {"type": "string"}})
         return found
 
     def _query(self, model: type[BaseModel]) -> list[dict[str, Any]]:
@@ -157,7 +158,7 @@ class Schema(AutoSchema):
     def _keep(self, schemas: dict[str, Any]) -> None:
         for name, schema in schemas.items():
             component = ResolvedComponent(
-                name=name, type=ResolvedComponent.SCHEMA, object=name, schema=_untitled(schema)
+                name=name, type=ResolvedComponent.SCHEMA, object=name, schema=_clean(schema)
             )
             self.registry.register_on_missing(component)
 
@@ -176,11 +177,21 @@ def _operation_id(path: str, method: str) -> str:
     return "_".join([method.lower(), *re.findall(r"\w+", words.replace("-", "_"))])
 
 
-def _untitled(schema: Any) -> Any:
-    """Without pydantic's titles, which only repeat the names."""
-    if isinstance(schema, dict):
-        return {key: _untitled(value) for key, value in schema.items() if key != "title" or not isinstance(value, str)}
-    return [_untitled(item) for item in schema] if isinstance(schema, list) else schema
+#: A time of day without a date has no offset here, which JSON Schema's format "time" demands.
+_TIME = {"pattern": r"^\d{2}:\d{2}(:\d{2}(\.\d+)?)?$"}
+
+
+def _clean(schema: Any) -> Any:
+    """Without pydantic's titles, which only repeat the names, and with times of day as they are written here."""
+    if isinstance(schema, list):
+        return [_clean(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    kept = {key: _clean(value) for key, value in schema.items() if key != "title" or not isinstance(value, str)}
+    if kept.get("format") == "time":
+        del kept["format"]
+        kept |= _TIME
+    return kept
 
 
 def _slug(name: str) -> str:
@@ -194,7 +205,7 @@ def _header(name: str, meaning: str, longest: int) -> dict[str, Any]:
 
 def _parameter(name: str, spec: dict[str, Any], required: bool) -> dict[str, Any]:
     """A query parameter: absent instead of null, lists separated by commas or repeated."""
-    spec = _untitled(spec)
+    spec = _clean(spec)
     options = [option for option in spec.get("anyOf", []) if option != {"type": "null"}]
     if len(options) == 1:
         spec = {**options[0], **{key: value for key, value in spec.items() if key not in ("anyOf", "default")}}
