@@ -165,7 +165,7 @@ class WebhookAdmin(FastAdmin):
     search_fields = ("name", "account", "url")
     readonly_fields = ("inbound_address", "state", "disabled_reason", "last_success_at", "failing_since", "history")
     inlines = (SenderInline, KeyInline)
-    actions: Any = ("disable", "enable", "rotate_inbound", "rotate_outbound", "resend_dead", "export_csv")
+    actions = ("disable", "enable", "rotate_inbound", "rotate_outbound", "resend_dead", "export_csv")
     csv_fields = ("id", "name", "type", "is_active", "provider", "verification", "last_success_at", "failing_since")
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -306,7 +306,7 @@ class InboundMessageAdmin(SensitiveAdmin):
     exclude = ("raw", "headers")
     sensitive = ("text", "subject", "sender", "understanding", "body")
     readonly_fields = ("body",)
-    actions: Any = ("replay", "export_csv")
+    actions = ("replay", "export_csv")
     csv_fields = ("id", "webhook_id", "external_id", "state", "event_type", "received_at", "processed_at", "task_id")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[InboundMessage]:
@@ -367,7 +367,7 @@ class OutboundMessageAdmin(SensitiveAdmin):
     exclude = ("body",)
     sensitive = ("text", "subject", "recipient", "address")
     inlines = (AttemptInline,)
-    actions: Any = ("resend", "begin_anew", "cancel", "expunge", "export_csv")
+    actions = ("resend", "begin_anew", "cancel", "expunge", "export_csv")
     csv_fields = ("id", "message_id", "webhook_id", "event_type", "state", "attempts", "created_at", "last_error")
 
     def has_resend_permission(self, request: HttpRequest) -> bool:

@@ -8,8 +8,10 @@ from typing import Any
 from django.dispatch import receiver
 
 from tasks.lifecycle import task_finished, task_waiting
+from tasks.models import AgencyTask
+from tasks.review import links
 from tasks.states import Status
-from webhooks.models import Conversation, Webhook
+from webhooks.models import ChannelSender, Conversation, Webhook
 from webhooks.outbound import outbox
 from webhooks.outbound.notes import Note, task_link
 from webhooks.query import rows
@@ -161,8 +163,17 @@ def _ask_for_review(told: Told) -> None:
         f"Please review: {row['title']}",
         f"#{row['id']} {row['title']} waits for your review.",
         details=[("Why", reasons)],
-        link=task_link(row["id"]),
+        link=_review_link(told.channel, owner, row["id"]),
         hint=f"Reply APPROVE {row['id']} or REJECT {row['id']} and a reason.",
     )
     key = f"task:{row['id']}:review:{row['run_generation']}:{row['version']}"
     outbox.post(_draft(told, "review.requested", key, note, recipient=owner))
+
+
+def _review_link(channel: Webhook, address: str, task_id: int) -> str:
+    """A link of one's own to the review page for a known reviewer, else the task's page."""
+    known = ChannelSender.objects.select_related("user").filter(webhook=channel, address=address).first()
+    user = known.user if known else None
+    if user is None or not (user.is_active and user.is_staff):
+        return task_link(task_id)
+    return links.link_for(AgencyTask.objects.get(pk=task_id), user)

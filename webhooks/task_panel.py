@@ -28,9 +28,10 @@ def conversation(request: HttpRequest, task: AgencyTask) -> dict[str, Any] | Non
     incoming = InboundMessage.objects.filter(pk=task.source_message_id or 0)
     if source is not None and source.conversation_id:
         incoming = InboundMessage.objects.filter(conversation=source.conversation_id)
-    came = [("in", row) for row in incoming.order_by("-id")[:SHOWN]]
-    went = [("out", row) for row in OutboundMessage.objects.filter(task_id=task.pk).order_by("-id")[:SHOWN]]
-    rows = sorted([*came, *went], key=lambda pair: pair[1].created_at)
+    came = [("in", row.received_at, row) for row in incoming.order_by("-id")[:SHOWN]]
+    written = OutboundMessage.objects.filter(task_id=task.pk).order_by("-id")
+    went = [("out", row.created_at, row) for row in written[:SHOWN]]
+    rows = sorted([*came, *went], key=lambda entry: entry[1])
     if not rows:
         return None
     shown = request.user.has_perm(SENSITIVE)

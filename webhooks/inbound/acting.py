@@ -14,6 +14,7 @@ from tasks import outcomes, services
 from tasks.errors import Forbidden, NotFound, TaskError
 from tasks.models import AgencyTask
 from tasks.states import TERMINAL, Status
+from webhooks import resending
 from webhooks.inbound import replies
 from webhooks.inbound.parsing.understanding import CHANGING, Intent, Missing
 from webhooks.models import OutboundMessage
@@ -106,8 +107,14 @@ def _status(talk: Talk, task: AgencyTask) -> str:
 
 
 def _cancel(talk: Talk, task: AgencyTask) -> str:
+    """A reminder that is set is a finished task with a message that waits: then that is called off."""
     _check_may(talk, task)
-    services.cancel(task.pk, talk.person.actor, talk.reading.words or "Cancelled by message")
+    reason = talk.reading.words or "Cancelled by message"
+    waiting = OutboundMessage.objects.filter(task=task, event_type="reminder.due", state__in=["pending", "held"])
+    if task.status == Status.COMPLETED and (message := waiting.first()) is not None:
+        resending.cancel(message.pk, talk.person.actor, reason)
+        return f"#{task.pk}: the reminder is called off."
+    services.cancel(task.pk, talk.person.actor, reason)
     return f"#{task.pk} is cancelled."
 
 

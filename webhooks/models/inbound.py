@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import ClassVar
 
 from django.contrib.postgres.indexes import BrinIndex
@@ -134,3 +135,8 @@ class InboundMessage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.external_id} on {self.webhook_id}"
+
+    @property
+    def created_at(self) -> dt.datetime:
+        """As the other direction calls it."""
+        return self.received_at

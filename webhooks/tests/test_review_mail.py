@@ -8,11 +8,14 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from tasks import services
 from tasks.actors import Actor
+from tasks.drafts import Source
 from tasks.models import AgencyTask
 from tasks.review import comments, follow_up
-from tasks.tests.factories import ReviewerFactory, UserFactory, make_task
-from webhooks.models import OutboundMessage
+from tasks.tests.factories import ReviewerFactory, UserFactory, make_task, task_input
+from webhooks.models import InboundMessage, OutboundMessage
+from webhooks.tests.factories import sms_channel
 
 pytestmark = pytest.mark.django_db
 
@@ -52,10 +55,16 @@ def test_a_question_reaches_the_maker() -> None:
 def test_the_page_of_a_task_shows_what_was_written() -> None:
     person = ReviewerFactory(is_staff=True, email="r@example.com")
     person.groups.add(Group.objects.get(name="viewer"))
-    task = overdue()
+    channel = sms_channel()
+    message = InboundMessage.objects.create(webhook=channel, external_id="SM1", text="please book a table", raw=b"x")
+    task = services.create(
+        task_input(requiresHumanReview=True), Actor("x"), Source("webhook_sms", channel.pk, message.pk)
+    )
+    AgencyTask.objects.filter(pk=task.pk).update(review_due_at=timezone.now())
     follow_up.tick()
     client = Client()
     client.force_login(person, "django.contrib.auth.backends.ModelBackend")
     page = client.get(reverse("admin:task_page", args=[task.pk])).content.decode()
     assert "Conversation" in page
     assert "r@example.com" in page
+    assert "please book a table" in page

@@ -7,12 +7,12 @@ cannot read commands (approve, cancel …): those are the rules' alone, so no te
 from __future__ import annotations
 
 import logging
-from importlib.util import find_spec
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from agency import llm
 from webhooks.inbound.parsing.entities import find_entities
 from webhooks.inbound.parsing.requests import title_of
 from webhooks.inbound.parsing.understanding import Intent, Missing, Setting, Understanding
@@ -48,10 +48,6 @@ class ModelReading(BaseModel):
 
 def read(text: str, subject: str, setting: Setting) -> Understanding | None:
     """The model's reading, or None when there is no model, it fails, or it sees no work in the text."""
-    if find_spec("agency.llm") is None:
-        return None
-    from agency import llm  # type: ignore[attr-defined]
-
     if not llm.is_configured():
         return None
     local = setting.now.astimezone(setting.zone)
