@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from agency.api import ids
-from tasks.api import actions, artifacts, executions, many, overview, planning, problems, views
+from tasks.api import actions, artifacts, executions, many, overview, planning, policies, problems, views
 
 __all__ = ["app_name", "ids", "problems", "urlpatterns"]  # imported for what they register
 
@@ -45,6 +45,8 @@ urlpatterns = [
     path("schedules/<id:schedule_id>/", planning.ScheduleItem.as_view(), name="schedule"),
     path("schedules/<id:schedule_id>/upcoming/", planning.ScheduleUpcoming.as_view(), name="schedule-upcoming"),
     path("schedules/<id:schedule_id>/occurrences/", planning.ScheduleOccurrences.as_view(), name="occurrences"),
+    path("review-policies/", policies.PolicyList.as_view(), name="review-policies"),
+    path("review-policies/<id:policy_id>/", policies.PolicyItem.as_view(), name="review-policy"),
     path("artifacts/<id:artifact_id>/", artifacts.ArtifactFile.as_view(), name="artifact"),
     *(path(f"tasks/<id:task_id>/{verb}/", view.as_view(), name=verb) for verb, view in ACTIONS.items()),
 ]

@@ -13,15 +13,15 @@ from tasks.validation import FieldError
 ASKED, COMMENT = "review_question", "comment"
 MAX_TEXT = 5000
 
-#: Sent inside the transaction that keeps a question: task_id, text, actor. Receivers write messages to whoever made it.
+#: Sent inside the transaction that keeps a question: task_id, text, actor, event_id. Receivers write messages to whoever made it.
 question_asked = Signal()
 
 
 def ask(task_id: int, actor: Actor, text: str) -> None:
     """A question to whoever made the task; it goes on waiting. Raises NotFound, Invalid."""
     with transaction.atomic():
-        _keep(task_id, actor, text, ASKED)
-        question_asked.send(sender=None, task_id=task_id, text=text, actor=actor)
+        event = _keep(task_id, actor, text, ASKED)
+        question_asked.send(sender=None, task_id=task_id, text=text, actor=actor, event_id=event.pk)
 
 
 def comment(task_id: int, actor: Actor, text: str) -> None:
@@ -29,11 +29,11 @@ def comment(task_id: int, actor: Actor, text: str) -> None:
     _keep(task_id, actor, text, COMMENT)
 
 
-def _keep(task_id: int, actor: Actor, text: str, kind: str) -> None:
+def _keep(task_id: int, actor: Actor, text: str, kind: str) -> TaskEvent:
     if not text.strip() or len(text) > MAX_TEXT or "\x00" in text:
         raise Invalid([FieldError("#/text", "invalid", f"text is required, at most {MAX_TEXT} characters")])
     if not AgencyTask.objects.filter(pk=task_id).exists():
         raise NotFound("No such task")
-    TaskEvent.objects.create(
+    return TaskEvent.objects.create(
         task_id=task_id, kind=kind, actor=str(actor), actor_user_id=actor.user_id, reason=text.strip()
     )
