@@ -48,6 +48,7 @@ class Faults:
             while time.monotonic() < ends:
                 time.sleep(self.random.uniform(0.3, 1.7) * mean_pause_s)
                 self.thaw(time.monotonic())
+                self.rested()
                 fault = self.random.choices(KINDS, [one.weight for one in KINDS])[0]
                 hit = fault.act(self)
                 if hit:
@@ -55,6 +56,11 @@ class Faults:
                     self.log.append(f"{time.monotonic() - self.began:7.2f} s  {fault.kind}: {hit}")
         finally:
             self.thaw(float("inf"))
+
+    def rested(self) -> None:
+        """What died of late starts again at once: the pauses of a tired program would make a drill of minutes one of hours."""
+        for _, keeper in self.stage.supervisor.programs.values():
+            keeper.deaths = 0
 
     def thaw(self, now: float) -> None:
         """Lets those go on whose time has come."""
@@ -72,7 +78,6 @@ class Faults:
         name, pid = self.program(*names)
         if pid is None:
             return ""
-        self.stage.supervisor.programs[name][1].deaths = 0
         with suppress(ProcessLookupError):
             os.kill(pid, how)
         return name

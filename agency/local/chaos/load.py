@@ -40,7 +40,7 @@ class Kind:
     """One kind of work. `task` gets a number and answers the body of POST tasks/ without its title."""
 
     name: str
-    weight: int
+    weight: float
     ends: str
     task: Callable[[Load, int], dict[str, Any]]
     errors: int | None = None
@@ -211,8 +211,8 @@ KINDS = [
     Kind("defer", 2, "completed", lambda load, n: load.call("/ok") | {"scheduledFor": _in(30)}, 0),
     Kind("chain", 3, "completed", lambda load, n: load.call(f"/slow/{n * 31 % 400}"), 0),
     Kind("chain that breaks", 2, "failed", lambda load, n: load.call("/gone")),
-    Kind("overtime", 1, "failed", lambda load, n: _plugin("drill_hang")),
-    Kind("poison", 1, "failed", lambda load, n: _plugin("drill_poison")),
+    Kind("overtime", 0.7, "failed", lambda load, n: _plugin("drill_hang")),
+    Kind("poison", 0.4, "failed", lambda load, n: _plugin("drill_poison")),
 ]
 
 

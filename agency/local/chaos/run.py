@@ -57,7 +57,7 @@ def run(arguments: list[str]) -> int:
             load = Load(_person(on_stage, "customer"), _person(on_stage, "reviewer"), ledger, seed)
             faults = Faults(on_stage, seed)
             _storm(load, faults, minutes * 60, per_second, pause_s)
-            quiet_after = _await_quiet(on_stage, load)
+            quiet_after = _await_quiet(on_stage, load, faults)
             found = verdict.judge(on_stage, load)
             _report(load, faults, found, quiet_after, time.monotonic() - began)
             if found.broken:
@@ -90,11 +90,12 @@ def _storm(load: Load, faults: Faults, seconds: float, per_second: float, pause_
     people.join()
 
 
-def _await_quiet(on_stage: Stage, load: Load) -> float:
+def _await_quiet(on_stage: Stage, load: Load, faults: Faults) -> float:
     """Seconds until every accepted task was at its end, or the time was over."""
     began = time.monotonic()
     while time.monotonic() - began < QUIET_WITHIN_S:
         load.answer_questions()
+        faults.rested()
         try:
             if not verdict.open_tasks(on_stage, load):
                 break
