@@ -14,6 +14,7 @@ class AgencyConfig(AppConfig):
     def ready(self) -> None:
         from agency import checks, observability  # noqa: F401  registers the system checks
         from agency.console import accounts, navigation, roles  # noqa: F401  accounts hears of logins
+        from agency.console import checks as console_checks  # noqa: F401  registers more
 
         observability.start()
         navigation.add(navigation.Entry("Dashboard", "admin:index", order=0))
@@ -26,3 +27,10 @@ class ConsoleConfig(admin_apps.AdminConfig):
     default = False
 
     default_site = "agency.console.site.ConsoleSite"
+
+    def ready(self) -> None:
+        """After every app has registered its tables: ours of people take the place of Django's."""
+        super().ready()
+        from agency.console import account_admin
+
+        account_admin.take_over()

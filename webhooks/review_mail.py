@@ -52,7 +52,9 @@ def on_question(*, task_id: int, text: str, actor: Actor, event_id: int, **_: An
         f"A question about {task.title}", f"{actor.label} asks about #{task.pk} {task.title}: {text}", link=task_link(task.pk)
     )  # fmt: skip
     key = f"task:{task.pk}:question:{event_id}"
-    message = InboundMessage.objects.select_related("conversation", "webhook").filter(pk=task.source_message_id).first()
+    message = (
+        InboundMessage.objects.select_related("conversation", "webhook").filter(pk=task.source_message_id or 0).first()
+    )
     if message is not None and message.conversation is not None and message.webhook.sends_outbound:
         outbox.post(
             outbox.Draft(

@@ -93,7 +93,7 @@ class FastAdmin(admin.ModelAdmin):
     list_max_show_all = 200
     #: Counting every filter's rows would scan the table once for each.
     show_facets = admin.ShowFacets.NEVER
-    actions: ClassVar[Sequence[str]] = ("export_csv",)
+    actions: Sequence[Any] = ("export_csv",)
     #: One labelled field instead of Django's two without labels of their own.
     formfield_overrides: ClassVar = {
         models.DateTimeField: {

@@ -17,6 +17,8 @@ from django_otp.oath import TOTP
 from django_otp.plugins.otp_static.models import StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from agency.api import tokens
+from agency.console import checks
 from agency.models import AccountEvent
 
 pytestmark = pytest.mark.django_db
@@ -213,3 +215,30 @@ def test_the_policy_allows_no_inline_script_or_style(ana: Any) -> None:
     assert "script-src 'self'" in policy
     assert "style-src 'self'" in policy
     assert "unsafe" not in policy
+
+
+def test_managers_see_people_tokens_and_the_audit(ana: Any) -> None:
+    ana.groups.add(Group.objects.get(name="manager"))
+    client = Client()
+    client.force_login(ana, BACKEND)
+    for name in ("auth_user", "auth_group", "agency_apitoken", "agency_accountevent"):
+        assert client.get(reverse(f"admin:{name}_changelist")).status_code == 200, name
+    assert client.post(reverse("admin:agency_accountevent_add")).status_code == 403
+
+
+def test_a_token_is_revoked_from_the_list(ana: Any) -> None:
+    ana.groups.add(Group.objects.get(name="manager"))
+    row, text = tokens.create(ana, scopes=("read",))
+    client = Client()
+    client.force_login(ana, BACKEND)
+    headers = {"Authorization": f"Bearer {text}"}
+    assert Client().get("/api/v1/tasks/", headers=headers).status_code == 200
+    client.post(reverse("admin:agency_apitoken_changelist"), {"action": "revoke", "_selected_action": row.pk})
+    assert Client().get("/api/v1/tasks/", headers=headers).status_code == 401
+
+
+def test_a_deployment_without_second_factor_is_warned_of(settings: Any) -> None:
+    settings.REQUIRE_TWO_FACTOR = False
+    assert [message.id for message in checks.second_factor()] == ["agency.W107"]
+    settings.REQUIRE_TWO_FACTOR = True
+    assert checks.second_factor() == []

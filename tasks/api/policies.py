@@ -37,6 +37,7 @@ Words = Annotated[list[Word], Field(max_length=100)]
 Ids = Annotated[list[Id], Field(max_length=100)]
 Minutes = Annotated[int | None, Field(ge=1, le=525_600)]
 Level = Literal["none", "low", "medium", "high"]
+LEVELS: tuple[Level, ...] = ("none", "low", "medium", "high")
 Clock = Annotated[dt.time, Field(strict=False, description="Wall time in the zone, such as 09:00.")]
 
 
@@ -146,7 +147,7 @@ def policy_out(row: ReviewPolicy) -> PolicyOut:
     return PolicyOut.model_construct(
         id=row.pk,
         built_in=bool(row.key),
-        risk=Risk(row.risk).label,
+        risk=LEVELS[row.risk],
         template_ids=sorted(template.pk for template in row.templates.all()),
         creator_ids=sorted(person.pk for person in row.creators.all()),
         reviewer_groups=sorted(group.name for group in row.reviewer_groups.all()),
