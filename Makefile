@@ -5,6 +5,7 @@
 #   make check         lint, format, types, directions, migrations, deployment checks
 #   make bench         speed, beside other systems                make bench ARGS=throughput
 #   make chaos         kills, freezes and empties everything under load (SEED=1 MINUTES=3)
+#   make backup FOLDER=…   make restore FOLDER=… (FLAGS="--overwrite --hold")   make backup-test shows that both work
 #   make run CMD="python manage.py shell"      one command, with servers up and the settings pointing at them
 PORT ?= 8000
 HOST ?= 127.0.0.1
@@ -15,7 +16,7 @@ LOCAL := $(BIN)/python -m agency.local
 export PORT HOST
 
 .DEFAULT_GOAL := help
-.PHONY: help venv venv-dev up down test check demo run bench chaos lock clean
+.PHONY: help venv venv-dev up down test check demo run bench chaos backup restore backup-test lock clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -49,6 +50,18 @@ bench: venv-dev
 
 chaos: venv-dev
 	@exec $(LOCAL) chaos $(ARGS)
+
+FOLDER ?= .local/backups/$(shell date -u +%Y-%m-%dT%H%M%SZ)
+FLAGS ?=
+
+backup: venv
+	@exec $(LOCAL) run 'mkdir -p "$(dir $(FOLDER))" && python -m agency.local backup "$(FOLDER)"'
+
+restore: venv
+	@exec $(LOCAL) run 'python -m agency.local restore "$(FOLDER)" $(FLAGS)'
+
+backup-test: venv-dev
+	@exec $(LOCAL) backup-test
 
 # Pins anew after a change of requirements*.in.
 lock: venv-dev

@@ -47,9 +47,15 @@ class Stage:
 
 @contextmanager
 def play(
-    settings: Mapping[str, str] | None = None, *, durable: bool = False, say: Callable[[str], None] = print
+    settings: Mapping[str, str] | None = None,
+    *,
+    durable: bool = False,
+    say: Callable[[str], None] = print,
+    prepare: Callable[[Mapping[str, str]], object] | None = None,
 ) -> Iterator[Stage]:
     """A running, ready product with the given settings. Stopped and removed at the end, logs included.
+
+    `prepare` gets the environment when only the servers run; by default it migrates an empty database.
 
     Raises LocalError: something does not start.
     """
@@ -64,7 +70,7 @@ def play(
             environment = _environment(home, port, {"DATABASE_URL": postgres.url(), "REDIS_URL": valkey.url})
             environment |= settings or {}
             supervisor.environment = environment
-            product.manage(environment, "prepare")
+            (prepare or _migrate)(environment)
             for program in product.programs(HOST, port):
                 supervisor.add(program)
             product.await_ready(supervisor, HOST, port)
@@ -72,6 +78,10 @@ def play(
             yield Stage(home, port, environment, supervisor, postgres, valkey)
         finally:
             supervisor.stop()
+
+
+def _migrate(environment: Mapping[str, str]) -> None:
+    product.manage(environment, "prepare")
 
 
 def own_environment() -> dict[str, str]:
