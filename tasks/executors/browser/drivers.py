@@ -136,5 +136,4 @@ def remote_options() -> Options:
     options.page_load_strategy = "eager"
     options.unhandled_prompt_behavior = "ignore"
     options.add_argument(f"--window-size={WINDOW[0]},{WINDOW[1]}")
-    options.add_argument("--enable-blink-features=ComputedAccessibilityInfo")
     return options

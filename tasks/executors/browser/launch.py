@@ -223,7 +223,6 @@ def _flags(proxy_port: int) -> list[str]:
         "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
         "--disable-quic",
         "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
-        "--enable-blink-features=ComputedAccessibilityInfo",
         "--disable-dev-shm-usage",
         "--disable-gpu",
         "--disable-component-update",

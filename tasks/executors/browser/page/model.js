@@ -212,28 +212,42 @@ for (const list of root.querySelectorAll("dl")) {
   for (const part of list.querySelectorAll("dt,dd")) { if (part.tagName === "DT") key = textOf(part, 80); else if (key) pair(key, textOf(part), heading); }
 }
 for (const table of tables) if (table.sideHeads) for (const row of table.rows) pair(row[0], row[1], table.caption || table.heading);
-for (const strong of [...root.querySelectorAll("b,strong,th,label,dt,span,div,p,li,td,h4,h5,h6")].slice(0, 8000)) {
-  const own = clean(strong.textContent, 82);
+const LABELS = "b,strong,th,label,dt,span,div,p,li,td,h4,h5,h6";
+for (const strong of [...root.querySelectorAll(LABELS)].slice(0, 8000)) {
+  if (strong.children.length > 1 || pairs.length >= 400) continue;
+  const bold = /^(B|STRONG)$/.test(strong.tagName);
+  const label = ownText(strong) || (bold || strong.children.length ? clean(strong.textContent, 82) : "");
+  const own = bold ? clean(strong.textContent, 82) : label;
   if (!own || own.length > 60) continue;
-  const labelled = /[:：]\s*$/.test(own);
-  const called = /(^|[\s_-])(label|key|term|name|title|heading|caption|field-name|property)s?($|[\s_-])/i.test(typeof strong.className === "string" ? strong.className : "");
-  if (/^(B|STRONG)$/.test(strong.tagName) && strong.nextSibling && strong.parentElement && !/^(TH|TD)$/.test(strong.parentElement.tagName) && clean(strong.parentElement.textContent, 400).startsWith(own)) {
-    const rest = clean(strong.parentElement.textContent, 1200).slice(own.length).replace(/^\s*[:：–-]\s*/, "");
-    if (rest && rest.length < 300 && (labelled || /^\s*[:：]/.test(strong.nextSibling.textContent || ""))) pair(own, rest, headingBefore(strong));
-    else if (rest && rest.length < 120 && /^(LI|P|DIV|SPAN)$/.test(strong.parentElement.tagName) && strong.parentElement.children.length <= 2) pair(own, rest, headingBefore(strong));
+  const labelled = /[:：]$/.test(own);
+  const home = strong.parentElement;
+  if (bold && strong.nextSibling && home && !/^(TH|TD)$/.test(home.tagName)) {
+    if (strong.previousSibling && clean(strong.previousSibling.textContent)) continue;
+    const rest = clean(home.textContent, 1200).slice(own.length).replace(/^\s*[:：–-]\s*/, "");
+    const colon = labelled || /^\s*[:：]/.test((strong.nextSibling.textContent || "").slice(0, 10));
+    if (rest && rest.length < (colon ? 300 : 120) && (colon || (/^(LI|P|DIV|SPAN)$/.test(home.tagName) && home.children.length <= 2))) pair(own, rest, headingBefore(strong));
     continue;
   }
-  if (strong.children.length > 1) continue;
+  const called = /(^|[\s_-])(label|key|term|name|title|heading|caption|field-name|property)s?($|[\s_-])/i.test(typeof strong.className === "string" ? strong.className : "");
+  if (!labelled && !called) continue;
   const next = strong.nextElementSibling;
-  if (next && (labelled || called) && !strong.querySelector("input,select,textarea")) {
+  if (next && !strong.querySelector("input,select,textarea")) {
     const field = next.matches("input,select,textarea") ? next : next.querySelector("input:not([type=password]),select,textarea");
-    const value = field ? (field.tagName === "SELECT" ? (field.selectedOptions[0] || {}).text : field.value) : textOf(next, 1000);
-    if (value && value.length < 500 && (labelled || next.parentElement.children.length <= 3)) pair(own, value, headingBefore(strong));
-  } else if (!next && labelled && strong.parentElement && strong.parentElement.nextElementSibling && strong.parentElement.children.length === 1) pair(own, textOf(strong.parentElement.nextElementSibling, 500), "");
+    const value = field ? (field.tagName === "SELECT" ? (field.selectedOptions[0] || {}).text : field.type === "password" ? "" : field.value) : textOf(next, 1000);
+    if (value && value.length < 500 && (labelled || home.children.length <= 3)) pair(own, value, headingBefore(strong));
+  } else if (!next && labelled && home && home.nextElementSibling && home.children.length === 1) pair(own, textOf(home.nextElementSibling, 500), "");
 }
+const INLINE = /^(BR|A|B|I|EM|STRONG|SPAN|TIME|ABBR|SMALL)$/;
+const known = new Set(pairs.map((one) => `${one.key}\n${one.value}`));
 for (const el of [...root.querySelectorAll("p,li,span,div,td,address")].slice(0, 6000)) {
-  if (el.children.length && ![...el.children].every((child) => /^(BR|A|B|I|EM|STRONG|SPAN|TIME|ABBR|SMALL)$/.test(child.tagName))) continue;
-  for (const line of (el.innerText || "").split("\n")) { const found = line.match(/^\s*([\p{L}][\p{L}\p{N} .\/()'’-]{1,40}?)\s*[:：]\s+(\S.{0,300})$/u); if (found && !pairs.some((p) => p.key === found[1] && p.value === clean(found[2]))) pair(found[1], found[2], headingBefore(el)); }
+  if (el.children.length > 12 || el.textContent.length > 2000 || !/[:：]/.test(el.textContent) || ![...el.children].every((child) => INLINE.test(child.tagName))) continue;
+  for (const line of (el.innerText || "").split("\n", 20)) {
+    const at = line.search(/[:：]\s+\S/);
+    const key = at > 0 ? line.slice(0, at).trim() : "";
+    if (!/^\p{L}[\p{L}\p{N} .\/()'’-]{1,40}$/u.test(key)) continue;
+    const value = clean(line.slice(at + 1), 300);
+    if (!known.has(`${key}\n${value}`)) { known.add(`${key}\n${value}`); pair(key, value, headingBefore(el)); }
+  }
 }
 
 const headings = [...root.querySelectorAll("h1,h2,h3,h4,h5,h6,[role=heading]")].filter(visible).slice(0, 300).map((el) => ({ level: Number(el.tagName[1]) || Number(el.getAttribute("aria-level")) || 2, text: textOf(el, 300) })).filter((heading) => heading.text);
