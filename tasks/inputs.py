@@ -147,6 +147,8 @@ def _message(code: str, text: str, path: tuple[Any, ...]) -> str:
         return f"{name} is not a field that can be set here{_did_you_mean(name)}"
     if code == "missing":
         return f"{name} is required"
+    if code == "model_type":
+        return "must be a JSON object" if path else "The body must be a JSON object"
     return text.removeprefix("Value error, ")
 
 
