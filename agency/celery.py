@@ -74,8 +74,7 @@ app.conf.update(
     worker_send_task_events=False,
     worker_hijack_root_logger=False,
     # Beat only rings ticks that may ring twice; the entries below are the truth, the admin shows them.
-    beat_scheduler="django_celery_beat.schedulers:DatabaseScheduler",
-    beat_sync_every=1,
+    beat_scheduler="agency.beat:Scheduler",
     beat_max_loop_interval=5,
     beat_schedule=BEAT_SCHEDULE,
     timezone="UTC",

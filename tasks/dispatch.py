@@ -79,7 +79,11 @@ def reap() -> int:
 
     One that cannot be ended is reported and left out; it does not hide the others.
     """
-    lifecycle.queue_late_evidence(REAP_BATCH)
+    lost = lifecycle.what_is_lost()
+    if lost["asking"]:
+        lifecycle.queue_late_evidence(REAP_BATCH)
+    if not lost["expired"]:
+        return 0
     settles_s = settings.LEASE_SECONDS if SETTLES_S is None else SETTLES_S
     done = 0
     failed: list[int] = []

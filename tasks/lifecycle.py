@@ -521,3 +521,8 @@ def ring_stale(age_s: float) -> set[str]:
 def what_is_due(age_s: float) -> Row:
     """Which parts of a tick have anything to do, in one statement: an idle system asks one question a second."""
     return _hot(sql.WHAT_IS_DUE, {"age_s": age_s, "queues": list(settings.SLOTS)})[0]
+
+
+def what_is_lost() -> Row:
+    """Which parts of a rescue have anything to do, in one statement."""
+    return _hot(sql.WHAT_IS_LOST, {})[0]

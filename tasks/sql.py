@@ -294,3 +294,11 @@ SELECT
   EXISTS ({_STALE}) AS stale,
   EXISTS (SELECT 1 FROM task_schedules WHERE active AND next_run_at <= clock_timestamp()) AS schedules
 """
+
+#: The same for the rescue.
+WHAT_IS_LOST = """
+SELECT
+  EXISTS (SELECT 1 FROM agency_tasks WHERE status = 'in_progress' AND lease_expires_at < clock_timestamp()) AS expired,
+  EXISTS (SELECT 1 FROM agency_tasks
+          WHERE status = 'waiting_input' AND waiting_for->>'kind' = 'outcome_unknown') AS asking
+"""
