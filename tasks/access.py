@@ -31,6 +31,11 @@ def visible_to(user: Any) -> QuerySet[AgencyTask]:
     return rows if user.is_staff else rows.filter(created_by=user)
 
 
+def sees_sensitive(user: Any) -> bool:
+    """Whether somebody may read original messages and traces; the command line (None) may."""
+    return user is None or bool(user.has_perm(VIEW_SENSITIVE))
+
+
 def check(user: Any, task_id: int, action: str) -> None:
     """Raises NotFound for a task that this person does not see, Forbidden for one they may not act on."""
     creator = visible_to(user).filter(pk=task_id).values_list("created_by_id", flat=True)[:1]

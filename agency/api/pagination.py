@@ -72,6 +72,11 @@ def page_of(request: Request, rows: QuerySet[Any], sort: Sort, place: Place) -> 
     return _by_offset(request, rows, sort, place)
 
 
+def rows_at(rows: QuerySet[Any], sort: Sort, place: Place) -> list[Any]:
+    """The rows alone of the page at an offset."""
+    return _slice(_parts(rows, sort), place.offset, place.limit)
+
+
 def _by_offset(request: Request, rows: QuerySet[Any], sort: Sort, place: Place) -> Page:
     found = _slice(_parts(rows, sort), place.offset, place.limit + 1)
     more = len(found) > place.limit

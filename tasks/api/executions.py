@@ -34,7 +34,7 @@ class ExecutionList(TaskView):
         wanted = {"task_id": query.task_id, "status": query.status}
         rows = _visible(request.user).filter(**{name: value for name, value in wanted.items() if value is not None})
         page = page_of(request, rows, Sort("id"), Place(query.limit, query.offset, query.cursor))
-        sensitive = request.user.has_perm(access.VIEW_SENSITIVE)
+        sensitive = access.sees_sensitive(request.user)
         return Response(page.answer(lambda found: [execution_out(row, sensitive=sensitive) for row in found]))
 
 
@@ -47,4 +47,4 @@ class ExecutionItem(TaskView):
         row = _visible(request.user).filter(pk=execution_id).first()
         if row is None:
             raise NotFound("No such execution")
-        return Response(execution_out(row, sensitive=request.user.has_perm(access.VIEW_SENSITIVE)))
+        return Response(execution_out(row, sensitive=access.sees_sensitive(request.user)))

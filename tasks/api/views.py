@@ -107,7 +107,7 @@ class TaskExecutions(TaskView):
         query = parse_query(LimitQuery, request)
         self.find(request, task_id)
         rows = TaskExecution.objects.filter(task_id=task_id).order_by("-attempt")[: query.limit]
-        sensitive = request.user.has_perm(access.VIEW_SENSITIVE)
+        sensitive = access.sees_sensitive(request.user)
         return Response([execution_out(row, sensitive=sensitive) for row in rows])
 
 
