@@ -16,7 +16,6 @@ import tasks.states
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -25,505 +24,1056 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Worker',
+            name="Worker",
             fields=[
-                ('name', models.CharField(max_length=200, primary_key=True, serialize=False)),
-                ('kind', models.CharField(max_length=20)),
-                ('slots', models.IntegerField(default=0)),
-                ('busy', models.IntegerField(default=0)),
-                ('boot', models.UUIDField(default=uuid.uuid4)),
-                ('started_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('seen_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("name", models.CharField(max_length=200, primary_key=True, serialize=False)),
+                ("kind", models.CharField(max_length=20)),
+                ("slots", models.IntegerField(default=0)),
+                ("busy", models.IntegerField(default=0)),
+                ("boot", models.UUIDField(default=uuid.uuid4)),
+                ("started_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("seen_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
             options={
-                'db_table': 'task_workers',
+                "db_table": "task_workers",
             },
         ),
         migrations.CreateModel(
-            name='AgencyTask',
+            name="AgencyTask",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('task_uuid', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('title', models.CharField(max_length=500)),
-                ('description', models.TextField(blank=True, default='')),
-                ('category', models.CharField(default='general', max_length=100)),
-                ('tags', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=100), blank=True, default=list, size=None)),
-                ('metadata', models.JSONField(blank=True, default=dict)),
-                ('task_type', models.CharField(max_length=100)),
-                ('priority', models.SmallIntegerField(choices=[(1, 'low'), (2, 'medium'), (3, 'high'), (4, 'critical')], default=2)),
-                ('urgency', models.SmallIntegerField(choices=[(1, 'normal'), (2, 'soon'), (3, 'urgent'), (4, 'immediate')], default=1)),
-                ('status', models.CharField(choices=[('pending', 'pending'), ('queued', 'queued'), ('in_progress', 'in progress'), ('waiting_input', 'waiting input'), ('deferred', 'deferred'), ('completed', 'completed'), ('failed', 'failed'), ('cancelled', 'cancelled')], default=tasks.states.Status['PENDING'], max_length=20)),
-                ('status_reason', models.TextField(blank=True, default='')),
-                ('status_actor', models.CharField(blank=True, default='system', max_length=200)),
-                ('assigned_to_bot', models.BooleanField(default=True)),
-                ('execution_type', models.CharField(choices=[('automatic', 'automatic'), ('manual_trigger', 'manual trigger'), ('scheduled', 'scheduled')], default='automatic', max_length=20)),
-                ('execution_config', models.JSONField(default=dict)),
-                ('config_digest', models.CharField(default='', editable=False, max_length=64)),
-                ('effect', models.CharField(default='read', editable=False, max_length=12)),
-                ('can_look_up', models.BooleanField(default=False, editable=False)),
-                ('target', models.CharField(blank=True, default='', editable=False, max_length=500)),
-                ('queue', models.CharField(default='io', editable=False, max_length=20)),
-                ('timeout_s', models.PositiveIntegerField(default=60, help_text='Seconds one attempt may take.')),
-                ('scheduled_for', models.DateTimeField(blank=True, null=True)),
-                ('deadline', models.DateTimeField(blank=True, null=True)),
-                ('run_at', models.DateTimeField(default=django.utils.timezone.now, help_text='Not before.')),
-                ('rank_at', models.DateTimeField(editable=False, help_text='Order of work: run_at less a head start by priority.', null=True)),
-                ('deferred_until', models.DateTimeField(blank=True, null=True)),
-                ('max_retries', models.SmallIntegerField(default=3)),
-                ('error_count', models.SmallIntegerField(default=0, editable=False)),
-                ('crash_count', models.SmallIntegerField(default=0, editable=False)),
-                ('handback_count', models.IntegerField(default=0, editable=False)),
-                ('attempt_count', models.IntegerField(default=0, editable=False)),
-                ('last_error', models.TextField(blank=True, default='')),
-                ('result', models.JSONField(blank=True, null=True)),
-                ('result_summary', models.TextField(blank=True, default='')),
-                ('on_unknown_outcome', models.CharField(choices=[('ask', 'ask a person'), ('retry', 'run again'), ('fail', 'fail')], default='ask', max_length=5)),
-                ('notify_on_complete', models.BooleanField(default=True)),
-                ('notify_on_failure', models.BooleanField(default=True)),
-                ('source_type', models.CharField(choices=[('manual', 'manual'), ('api', 'API'), ('webhook_sms', 'SMS'), ('webhook_email', 'e-mail'), ('webhook_custom', 'webhook'), ('webhook_slack', 'Slack'), ('webhook_ghl', 'GoHighLevel'), ('scheduled', 'schedule'), ('template', 'template')], default='manual', max_length=20)),
-                ('source_webhook_id', models.BigIntegerField(blank=True, null=True)),
-                ('source_message_id', models.BigIntegerField(blank=True, null=True)),
-                ('original_message', models.TextField(blank=True, default='')),
-                ('workflow_uuid', models.UUIDField(blank=True, null=True)),
-                ('requires_human_review', models.BooleanField(default=False)),
-                ('review', models.CharField(choices=[('none', 'none'), ('required', 'required'), ('approved', 'approved'), ('rejected', 'rejected')], default=tasks.states.Review['NONE'], max_length=10)),
-                ('review_reasons', models.JSONField(blank=True, default=list)),
-                ('approvals_required', models.SmallIntegerField(default=1)),
-                ('four_eyes', models.BooleanField(default=False)),
-                ('human_reviewed_at', models.DateTimeField(blank=True, null=True)),
-                ('review_notes', models.TextField(blank=True, default='')),
-                ('approved_digest', models.CharField(blank=True, default='', editable=False, max_length=64)),
-                ('unmet_dependencies', models.IntegerField(default=0, editable=False)),
-                ('on_dependency_failure', models.CharField(choices=[('block', 'wait'), ('cancel', 'cancel'), ('run', 'run anyway')], default='block', max_length=6)),
-                ('waiting_for', models.JSONField(blank=True, help_text='The question a person must answer.', null=True)),
-                ('waiting_token', models.UUIDField(editable=False, null=True)),
-                ('waiting_until', models.DateTimeField(blank=True, null=True)),
-                ('answer', models.JSONField(blank=True, null=True)),
-                ('queued_at', models.DateTimeField(editable=False, null=True)),
-                ('started_at', models.DateTimeField(editable=False, null=True)),
-                ('completed_at', models.DateTimeField(editable=False, help_text='When it reached a final state.', null=True)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
-                ('updated_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
-                ('version', models.BigIntegerField(default=1, editable=False)),
-                ('epoch', models.BigIntegerField(default=0, editable=False, help_text='Fencing number: one more with every claim.')),
-                ('run_generation', models.IntegerField(default=0, editable=False)),
-                ('lease_owner', models.CharField(editable=False, max_length=200, null=True)),
-                ('lease_expires_at', models.DateTimeField(editable=False, null=True)),
-                ('deadline_at', models.DateTimeField(editable=False, null=True)),
-                ('cancel_requested_at', models.DateTimeField(editable=False, null=True)),
-                ('dispatched_at', models.DateTimeField(editable=False, null=True)),
-                ('dispatch_count', models.IntegerField(default=0, editable=False)),
-                ('dedupe_key', models.CharField(blank=True, editable=False, max_length=255, null=True)),
-                ('search', models.GeneratedField(db_persist=True, expression=django.contrib.postgres.search.SearchVector('title', 'description', config='simple'), output_field=django.contrib.postgres.search.SearchVectorField())),
-                ('created_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='created_tasks', to=settings.AUTH_USER_MODEL)),
-                ('human_reviewed_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='reviewed_tasks', to=settings.AUTH_USER_MODEL)),
-                ('last_edited_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='edited_tasks', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("task_uuid", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ("title", models.CharField(max_length=500)),
+                ("description", models.TextField(blank=True, default="")),
+                ("category", models.CharField(default="general", max_length=100)),
+                (
+                    "tags",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=100), blank=True, default=list, size=None
+                    ),
+                ),
+                ("metadata", models.JSONField(blank=True, default=dict)),
+                ("task_type", models.CharField(max_length=100)),
+                (
+                    "priority",
+                    models.SmallIntegerField(
+                        choices=[(1, "low"), (2, "medium"), (3, "high"), (4, "critical")], default=2
+                    ),
+                ),
+                (
+                    "urgency",
+                    models.SmallIntegerField(
+                        choices=[(1, "normal"), (2, "soon"), (3, "urgent"), (4, "immediate")], default=1
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("pending", "pending"),
+                            ("queued", "queued"),
+                            ("in_progress", "in progress"),
+                            ("waiting_input", "waiting input"),
+                            ("deferred", "deferred"),
+                            ("completed", "completed"),
+                            ("failed", "failed"),
+                            ("cancelled", "cancelled"),
+                        ],
+                        default=tasks.states.Status["PENDING"],
+                        max_length=20,
+                    ),
+                ),
+                ("status_reason", models.TextField(blank=True, default="")),
+                ("status_actor", models.CharField(blank=True, default="system", max_length=200)),
+                ("assigned_to_bot", models.BooleanField(default=True)),
+                (
+                    "execution_type",
+                    models.CharField(
+                        choices=[
+                            ("automatic", "automatic"),
+                            ("manual_trigger", "manual trigger"),
+                            ("scheduled", "scheduled"),
+                        ],
+                        default="automatic",
+                        max_length=20,
+                    ),
+                ),
+                ("execution_config", models.JSONField(default=dict)),
+                ("config_digest", models.CharField(default="", editable=False, max_length=64)),
+                ("effect", models.CharField(default="read", editable=False, max_length=12)),
+                ("can_look_up", models.BooleanField(default=False, editable=False)),
+                ("target", models.CharField(blank=True, default="", editable=False, max_length=500)),
+                ("queue", models.CharField(default="io", editable=False, max_length=20)),
+                ("timeout_s", models.PositiveIntegerField(default=60, help_text="Seconds one attempt may take.")),
+                ("scheduled_for", models.DateTimeField(blank=True, null=True)),
+                ("deadline", models.DateTimeField(blank=True, null=True)),
+                ("run_at", models.DateTimeField(default=django.utils.timezone.now, help_text="Not before.")),
+                (
+                    "rank_at",
+                    models.DateTimeField(
+                        editable=False, help_text="Order of work: run_at less a head start by priority.", null=True
+                    ),
+                ),
+                ("deferred_until", models.DateTimeField(blank=True, null=True)),
+                ("max_retries", models.SmallIntegerField(default=3)),
+                ("error_count", models.SmallIntegerField(default=0, editable=False)),
+                ("crash_count", models.SmallIntegerField(default=0, editable=False)),
+                ("handback_count", models.IntegerField(default=0, editable=False)),
+                ("attempt_count", models.IntegerField(default=0, editable=False)),
+                ("last_error", models.TextField(blank=True, default="")),
+                ("result", models.JSONField(blank=True, null=True)),
+                ("result_summary", models.TextField(blank=True, default="")),
+                (
+                    "on_unknown_outcome",
+                    models.CharField(
+                        choices=[("ask", "ask a person"), ("retry", "run again"), ("fail", "fail")],
+                        default="ask",
+                        max_length=5,
+                    ),
+                ),
+                ("notify_on_complete", models.BooleanField(default=True)),
+                ("notify_on_failure", models.BooleanField(default=True)),
+                (
+                    "source_type",
+                    models.CharField(
+                        choices=[
+                            ("manual", "manual"),
+                            ("api", "API"),
+                            ("webhook_sms", "SMS"),
+                            ("webhook_email", "e-mail"),
+                            ("webhook_custom", "webhook"),
+                            ("webhook_slack", "Slack"),
+                            ("webhook_ghl", "GoHighLevel"),
+                            ("scheduled", "schedule"),
+                            ("template", "template"),
+                        ],
+                        default="manual",
+                        max_length=20,
+                    ),
+                ),
+                ("source_webhook_id", models.BigIntegerField(blank=True, null=True)),
+                ("source_message_id", models.BigIntegerField(blank=True, null=True)),
+                ("original_message", models.TextField(blank=True, default="")),
+                ("workflow_uuid", models.UUIDField(blank=True, null=True)),
+                ("requires_human_review", models.BooleanField(default=False)),
+                (
+                    "review",
+                    models.CharField(
+                        choices=[
+                            ("none", "none"),
+                            ("required", "required"),
+                            ("approved", "approved"),
+                            ("rejected", "rejected"),
+                        ],
+                        default=tasks.states.Review["NONE"],
+                        max_length=10,
+                    ),
+                ),
+                ("review_reasons", models.JSONField(blank=True, default=list)),
+                ("approvals_required", models.SmallIntegerField(default=1)),
+                ("four_eyes", models.BooleanField(default=False)),
+                ("human_reviewed_at", models.DateTimeField(blank=True, null=True)),
+                ("review_notes", models.TextField(blank=True, default="")),
+                ("approved_digest", models.CharField(blank=True, default="", editable=False, max_length=64)),
+                ("unmet_dependencies", models.IntegerField(default=0, editable=False)),
+                (
+                    "on_dependency_failure",
+                    models.CharField(
+                        choices=[("block", "wait"), ("cancel", "cancel"), ("run", "run anyway")],
+                        default="block",
+                        max_length=6,
+                    ),
+                ),
+                (
+                    "waiting_for",
+                    models.JSONField(blank=True, help_text="The question a person must answer.", null=True),
+                ),
+                ("waiting_token", models.UUIDField(editable=False, null=True)),
+                ("waiting_until", models.DateTimeField(blank=True, null=True)),
+                ("answer", models.JSONField(blank=True, null=True)),
+                ("queued_at", models.DateTimeField(editable=False, null=True)),
+                ("started_at", models.DateTimeField(editable=False, null=True)),
+                (
+                    "completed_at",
+                    models.DateTimeField(editable=False, help_text="When it reached a final state.", null=True),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
+                ),
+                (
+                    "updated_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
+                ),
+                ("version", models.BigIntegerField(default=1, editable=False)),
+                (
+                    "epoch",
+                    models.BigIntegerField(
+                        default=0, editable=False, help_text="Fencing number: one more with every claim."
+                    ),
+                ),
+                ("run_generation", models.IntegerField(default=0, editable=False)),
+                ("lease_owner", models.CharField(editable=False, max_length=200, null=True)),
+                ("lease_expires_at", models.DateTimeField(editable=False, null=True)),
+                ("deadline_at", models.DateTimeField(editable=False, null=True)),
+                ("cancel_requested_at", models.DateTimeField(editable=False, null=True)),
+                ("dispatched_at", models.DateTimeField(editable=False, null=True)),
+                ("dispatch_count", models.IntegerField(default=0, editable=False)),
+                ("dedupe_key", models.CharField(blank=True, editable=False, max_length=255, null=True)),
+                (
+                    "search",
+                    models.GeneratedField(
+                        db_persist=True,
+                        expression=django.contrib.postgres.search.SearchVector("title", "description", config="simple"),
+                        output_field=django.contrib.postgres.search.SearchVectorField(),
+                    ),
+                ),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="created_tasks",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "human_reviewed_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="reviewed_tasks",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "last_edited_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="edited_tasks",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'db_table': 'agency_tasks',
-                'permissions': [('execute_task', 'Can start a task by hand'), ('approve_task', 'Can approve or reject a task'), ('replay_task', 'Can run a failed or cancelled task again'), ('view_sensitive', 'Can see original messages and traces')],
+                "db_table": "agency_tasks",
+                "permissions": [
+                    ("execute_task", "Can start a task by hand"),
+                    ("approve_task", "Can approve or reject a task"),
+                    ("replay_task", "Can run a failed or cancelled task again"),
+                    ("view_sensitive", "Can see original messages and traces"),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='TaskDependency',
+            name="TaskDependency",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('met', models.BooleanField(default=False)),
-                ('depends_on', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='dependent_rows', to='tasks.agencytask')),
-                ('task', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='dependency_rows', to='tasks.agencytask')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("met", models.BooleanField(default=False)),
+                (
+                    "depends_on",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="dependent_rows",
+                        to="tasks.agencytask",
+                    ),
+                ),
+                (
+                    "task",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="dependency_rows",
+                        to="tasks.agencytask",
+                    ),
+                ),
             ],
             options={
-                'db_table': 'task_dependencies',
+                "db_table": "task_dependencies",
             },
         ),
         migrations.AddField(
-            model_name='agencytask',
-            name='depends_on',
-            field=models.ManyToManyField(blank=True, related_name='dependents', through='tasks.TaskDependency', to='tasks.agencytask'),
+            model_name="agencytask",
+            name="depends_on",
+            field=models.ManyToManyField(
+                blank=True, related_name="dependents", through="tasks.TaskDependency", to="tasks.agencytask"
+            ),
         ),
         migrations.CreateModel(
-            name='TaskEffect',
+            name="TaskEffect",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('run_generation', models.IntegerField()),
-                ('step_key', models.CharField(blank=True, default='', max_length=200)),
-                ('epoch', models.BigIntegerField()),
-                ('idempotency_key', models.UUIDField()),
-                ('request_hash', models.CharField(max_length=64)),
-                ('state', models.CharField(max_length=10)),
-                ('response', models.JSONField(null=True)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('updated_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('task', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='effects', to='tasks.agencytask')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("run_generation", models.IntegerField()),
+                ("step_key", models.CharField(blank=True, default="", max_length=200)),
+                ("epoch", models.BigIntegerField()),
+                ("idempotency_key", models.UUIDField()),
+                ("request_hash", models.CharField(max_length=64)),
+                ("state", models.CharField(max_length=10)),
+                ("response", models.JSONField(null=True)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("updated_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "task",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="effects", to="tasks.agencytask"
+                    ),
+                ),
             ],
             options={
-                'db_table': 'task_effects',
+                "db_table": "task_effects",
             },
         ),
         migrations.CreateModel(
-            name='TaskEvent',
+            name="TaskEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('task_id', models.BigIntegerField()),
-                ('at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('kind', models.CharField(max_length=30)),
-                ('actor', models.CharField(default='system', max_length=200)),
-                ('actor_user_id', models.BigIntegerField(null=True)),
-                ('from_status', models.CharField(blank=True, default='', max_length=20)),
-                ('to_status', models.CharField(blank=True, default='', max_length=20)),
-                ('reason', models.TextField(blank=True, default='')),
-                ('epoch', models.BigIntegerField(default=0)),
-                ('data', models.JSONField(default=dict)),
-                ('request_id', models.CharField(blank=True, default='', max_length=64)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("task_id", models.BigIntegerField()),
+                ("at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("kind", models.CharField(max_length=30)),
+                ("actor", models.CharField(default="system", max_length=200)),
+                ("actor_user_id", models.BigIntegerField(null=True)),
+                ("from_status", models.CharField(blank=True, default="", max_length=20)),
+                ("to_status", models.CharField(blank=True, default="", max_length=20)),
+                ("reason", models.TextField(blank=True, default="")),
+                ("epoch", models.BigIntegerField(default=0)),
+                ("data", models.JSONField(default=dict)),
+                ("request_id", models.CharField(blank=True, default="", max_length=64)),
             ],
             options={
-                'db_table': 'task_events',
-                'indexes': [models.Index(models.F('task_id'), models.F('id'), name='event_by_task'), models.Index(models.OrderBy(models.F('at'), descending=True), name='event_by_time'), models.Index(models.F('kind'), models.OrderBy(models.F('id'), descending=True), name='event_by_kind')],
+                "db_table": "task_events",
+                "indexes": [
+                    models.Index(models.F("task_id"), models.F("id"), name="event_by_task"),
+                    models.Index(models.OrderBy(models.F("at"), descending=True), name="event_by_time"),
+                    models.Index(
+                        models.F("kind"), models.OrderBy(models.F("id"), descending=True), name="event_by_kind"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='TaskExecution',
+            name="TaskExecution",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('attempt', models.IntegerField()),
-                ('epoch', models.BigIntegerField()),
-                ('run_generation', models.IntegerField(default=0)),
-                ('status', models.CharField(choices=[('running', 'running'), ('success', 'success'), ('failed', 'failed'), ('timed_out', 'timed out'), ('lost', 'lost'), ('handed_back', 'handed back'), ('waiting_input', 'waiting input'), ('cancelled', 'cancelled')], max_length=15)),
-                ('triggered_by', models.CharField(default='automatic', max_length=30)),
-                ('worker', models.CharField(max_length=200)),
-                ('config_digest', models.CharField(default='', max_length=64)),
-                ('started_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('completed_at', models.DateTimeField(null=True)),
-                ('duration_ms', models.IntegerField(null=True)),
-                ('output', models.JSONField(null=True)),
-                ('error', models.TextField(blank=True, default='')),
-                ('error_code', models.CharField(blank=True, default='', max_length=50)),
-                ('error_trace', models.TextField(blank=True, default='')),
-                ('sanitised', models.BooleanField(default=False, help_text='The output held something the database cannot store.')),
-                ('late_output', models.JSONField(help_text='What came in after the lease was lost.', null=True)),
-                ('steps_total', models.IntegerField(default=0)),
-                ('steps_completed', models.IntegerField(default=0)),
-                ('current_step', models.CharField(blank=True, default='', max_length=300)),
-                ('step_results', models.JSONField(default=list)),
-                ('browser_session_id', models.CharField(blank=True, default='', max_length=200)),
-                ('debug_url', models.TextField(blank=True, default='')),
-                ('recording_url', models.TextField(blank=True, default='')),
-                ('updated_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('task', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='executions', to='tasks.agencytask')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("attempt", models.IntegerField()),
+                ("epoch", models.BigIntegerField()),
+                ("run_generation", models.IntegerField(default=0)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("running", "running"),
+                            ("success", "success"),
+                            ("failed", "failed"),
+                            ("timed_out", "timed out"),
+                            ("lost", "lost"),
+                            ("handed_back", "handed back"),
+                            ("waiting_input", "waiting input"),
+                            ("cancelled", "cancelled"),
+                        ],
+                        max_length=15,
+                    ),
+                ),
+                ("triggered_by", models.CharField(default="automatic", max_length=30)),
+                ("worker", models.CharField(max_length=200)),
+                ("config_digest", models.CharField(default="", max_length=64)),
+                ("started_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("completed_at", models.DateTimeField(null=True)),
+                ("duration_ms", models.IntegerField(null=True)),
+                ("output", models.JSONField(null=True)),
+                ("error", models.TextField(blank=True, default="")),
+                ("error_code", models.CharField(blank=True, default="", max_length=50)),
+                ("error_trace", models.TextField(blank=True, default="")),
+                (
+                    "sanitised",
+                    models.BooleanField(
+                        default=False, help_text="The output held something the database cannot store."
+                    ),
+                ),
+                ("late_output", models.JSONField(help_text="What came in after the lease was lost.", null=True)),
+                ("steps_total", models.IntegerField(default=0)),
+                ("steps_completed", models.IntegerField(default=0)),
+                ("current_step", models.CharField(blank=True, default="", max_length=300)),
+                ("step_results", models.JSONField(default=list)),
+                ("browser_session_id", models.CharField(blank=True, default="", max_length=200)),
+                ("debug_url", models.TextField(blank=True, default="")),
+                ("recording_url", models.TextField(blank=True, default="")),
+                ("updated_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "task",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="executions", to="tasks.agencytask"
+                    ),
+                ),
             ],
             options={
-                'db_table': 'task_executions',
+                "db_table": "task_executions",
             },
         ),
         migrations.CreateModel(
-            name='TaskSchedule',
+            name="TaskSchedule",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=200, unique=True)),
-                ('parameters', models.JSONField(blank=True, default=dict)),
-                ('cron', models.CharField(help_text='minute hour day month weekday', max_length=100)),
-                ('timezone', models.CharField(default='UTC', max_length=64)),
-                ('misfire', models.CharField(choices=[('skip', 'skip'), ('last', 'run the last one'), ('all', 'run all')], default='last', max_length=4)),
-                ('overlap', models.CharField(choices=[('skip', 'skip'), ('queue', 'run side by side'), ('cancel', 'cancel the running one')], default='skip', max_length=6)),
-                ('catchup_window_s', models.IntegerField(default=3600, help_text='Seconds after which a missed occurrence is skipped.')),
-                ('active', models.BooleanField(default=True)),
-                ('starts_at', models.DateTimeField(blank=True, null=True)),
-                ('ends_at', models.DateTimeField(blank=True, null=True)),
-                ('next_run_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('created_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=200, unique=True)),
+                ("parameters", models.JSONField(blank=True, default=dict)),
+                ("cron", models.CharField(help_text="minute hour day month weekday", max_length=100)),
+                ("timezone", models.CharField(default="UTC", max_length=64)),
+                (
+                    "misfire",
+                    models.CharField(
+                        choices=[("skip", "skip"), ("last", "run the last one"), ("all", "run all")],
+                        default="last",
+                        max_length=4,
+                    ),
+                ),
+                (
+                    "overlap",
+                    models.CharField(
+                        choices=[("skip", "skip"), ("queue", "run side by side"), ("cancel", "cancel the running one")],
+                        default="skip",
+                        max_length=6,
+                    ),
+                ),
+                (
+                    "catchup_window_s",
+                    models.IntegerField(default=3600, help_text="Seconds after which a missed occurrence is skipped."),
+                ),
+                ("active", models.BooleanField(default=True)),
+                ("starts_at", models.DateTimeField(blank=True, null=True)),
+                ("ends_at", models.DateTimeField(blank=True, null=True)),
+                ("next_run_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
+                ),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'db_table': 'task_schedules',
+                "db_table": "task_schedules",
             },
         ),
         migrations.CreateModel(
-            name='ScheduleOccurrence',
+            name="ScheduleOccurrence",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('occurrence', models.CharField(help_text='Local wall time and fold: names the start across clock changes.', max_length=40)),
-                ('planned_for', models.DateTimeField()),
-                ('outcome', models.CharField(choices=[('started', 'started'), ('skipped', 'skipped')], max_length=10)),
-                ('reason', models.CharField(blank=True, default='', max_length=200)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
-                ('task', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='tasks.agencytask')),
-                ('schedule', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='occurrences', to='tasks.taskschedule')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "occurrence",
+                    models.CharField(
+                        help_text="Local wall time and fold: names the start across clock changes.", max_length=40
+                    ),
+                ),
+                ("planned_for", models.DateTimeField()),
+                ("outcome", models.CharField(choices=[("started", "started"), ("skipped", "skipped")], max_length=10)),
+                ("reason", models.CharField(blank=True, default="", max_length=200)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
+                ),
+                (
+                    "task",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to="tasks.agencytask"
+                    ),
+                ),
+                (
+                    "schedule",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="occurrences", to="tasks.taskschedule"
+                    ),
+                ),
             ],
             options={
-                'db_table': 'task_schedule_occurrences',
+                "db_table": "task_schedule_occurrences",
             },
         ),
         migrations.AddField(
-            model_name='agencytask',
-            name='schedule',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, to='tasks.taskschedule'),
+            model_name="agencytask",
+            name="schedule",
+            field=models.ForeignKey(
+                blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, to="tasks.taskschedule"
+            ),
         ),
         migrations.CreateModel(
-            name='TaskTemplate',
+            name="TaskTemplate",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=200, unique=True)),
-                ('description', models.TextField(blank=True, default='')),
-                ('task', models.JSONField(default=dict, help_text='Fields of the task, as POST tasks/ takes them.')),
-                ('parameters', models.JSONField(blank=True, default=dict, help_text='JSON Schema of the parameters.')),
-                ('active', models.BooleanField(default=True)),
-                ('version', models.IntegerField(default=1)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('created_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=200, unique=True)),
+                ("description", models.TextField(blank=True, default="")),
+                ("task", models.JSONField(default=dict, help_text="Fields of the task, as POST tasks/ takes them.")),
+                ("parameters", models.JSONField(blank=True, default=dict, help_text="JSON Schema of the parameters.")),
+                ("active", models.BooleanField(default=True)),
+                ("version", models.IntegerField(default=1)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
+                ),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'db_table': 'task_templates',
+                "db_table": "task_templates",
             },
         ),
         migrations.AddField(
-            model_name='taskschedule',
-            name='template',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='schedules', to='tasks.tasktemplate'),
+            model_name="taskschedule",
+            name="template",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="schedules", to="tasks.tasktemplate"
+            ),
         ),
         migrations.AddField(
-            model_name='agencytask',
-            name='template',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, to='tasks.tasktemplate'),
+            model_name="agencytask",
+            name="template",
+            field=models.ForeignKey(
+                blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, to="tasks.tasktemplate"
+            ),
         ),
         migrations.CreateModel(
-            name='Approval',
+            name="Approval",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('digest', models.CharField(max_length=64)),
-                ('decision', models.CharField(choices=[('approved', 'approved'), ('rejected', 'rejected')], max_length=10)),
-                ('door', models.CharField(default='api', help_text='admin, queue, api, bulk, channel or link', max_length=20)),
-                ('notes', models.TextField(blank=True, default='')),
-                ('code', models.CharField(blank=True, default='', max_length=50)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('voided_at', models.DateTimeField(null=True)),
-                ('task', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='approvals', to='tasks.agencytask')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("digest", models.CharField(max_length=64)),
+                (
+                    "decision",
+                    models.CharField(choices=[("approved", "approved"), ("rejected", "rejected")], max_length=10),
+                ),
+                (
+                    "door",
+                    models.CharField(
+                        default="api", help_text="admin, queue, api, bulk, channel or link", max_length=20
+                    ),
+                ),
+                ("notes", models.TextField(blank=True, default="")),
+                ("code", models.CharField(blank=True, default="", max_length=50)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("voided_at", models.DateTimeField(null=True)),
+                (
+                    "task",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="approvals", to="tasks.agencytask"
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
             options={
-                'db_table': 'task_approvals',
-                'constraints': [models.UniqueConstraint(condition=models.Q(('voided_at__isnull', True)), fields=('task', 'digest', 'user'), name='approval_once_per_person'), models.CheckConstraint(condition=models.Q(('digest', ''), _negated=True), name='approval_has_digest')],
+                "db_table": "task_approvals",
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("voided_at__isnull", True)),
+                        fields=("task", "digest", "user"),
+                        name="approval_once_per_person",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("digest", ""), _negated=True), name="approval_has_digest"
+                    ),
+                ],
             },
         ),
         migrations.AddIndex(
-            model_name='taskdependency',
-            index=models.Index(models.F('depends_on'), condition=models.Q(('met', False)), name='dependency_unmet'),
+            model_name="taskdependency",
+            index=models.Index(models.F("depends_on"), condition=models.Q(("met", False)), name="dependency_unmet"),
         ),
         migrations.AddConstraint(
-            model_name='taskdependency',
-            constraint=models.UniqueConstraint(fields=('task', 'depends_on'), name='dependency_once'),
+            model_name="taskdependency",
+            constraint=models.UniqueConstraint(fields=("task", "depends_on"), name="dependency_once"),
         ),
         migrations.AddConstraint(
-            model_name='taskdependency',
-            constraint=models.CheckConstraint(condition=models.Q(('task', models.F('depends_on')), _negated=True), name='dependency_not_on_itself'),
+            model_name="taskdependency",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("task", models.F("depends_on")), _negated=True), name="dependency_not_on_itself"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='taskeffect',
-            constraint=models.UniqueConstraint(fields=('task', 'run_generation', 'step_key'), name='effect_once'),
+            model_name="taskeffect",
+            constraint=models.UniqueConstraint(fields=("task", "run_generation", "step_key"), name="effect_once"),
         ),
         migrations.AddConstraint(
-            model_name='taskeffect',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['intended', 'confirmed', 'rejected', 'unknown'])), name='effect_state_known'),
+            model_name="taskeffect",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["intended", "confirmed", "rejected", "unknown"])),
+                name="effect_state_known",
+            ),
         ),
         migrations.AddIndex(
-            model_name='taskexecution',
-            index=models.Index(models.F('task'), models.OrderBy(models.F('attempt'), descending=True), name='execution_by_task'),
+            model_name="taskexecution",
+            index=models.Index(
+                models.F("task"), models.OrderBy(models.F("attempt"), descending=True), name="execution_by_task"
+            ),
         ),
         migrations.AddIndex(
-            model_name='taskexecution',
-            index=models.Index(models.OrderBy(models.F('started_at'), descending=True), models.OrderBy(models.F('id'), descending=True), name='execution_by_start'),
+            model_name="taskexecution",
+            index=models.Index(
+                models.OrderBy(models.F("started_at"), descending=True),
+                models.OrderBy(models.F("id"), descending=True),
+                name="execution_by_start",
+            ),
         ),
         migrations.AddIndex(
-            model_name='taskexecution',
-            index=models.Index(models.F('status'), models.OrderBy(models.F('id'), descending=True), name='execution_by_status'),
+            model_name="taskexecution",
+            index=models.Index(
+                models.F("status"), models.OrderBy(models.F("id"), descending=True), name="execution_by_status"
+            ),
         ),
         migrations.AddIndex(
-            model_name='taskexecution',
-            index=models.Index(models.F('completed_at'), condition=models.Q(('completed_at__isnull', False)), name='execution_by_end'),
+            model_name="taskexecution",
+            index=models.Index(
+                models.F("completed_at"), condition=models.Q(("completed_at__isnull", False)), name="execution_by_end"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='taskexecution',
-            constraint=models.UniqueConstraint(fields=('task', 'epoch'), name='execution_epoch_once'),
+            model_name="taskexecution",
+            constraint=models.UniqueConstraint(fields=("task", "epoch"), name="execution_epoch_once"),
         ),
         migrations.AddConstraint(
-            model_name='taskexecution',
-            constraint=models.UniqueConstraint(fields=('task', 'attempt'), name='execution_attempt_once'),
+            model_name="taskexecution",
+            constraint=models.UniqueConstraint(fields=("task", "attempt"), name="execution_attempt_once"),
         ),
         migrations.AddConstraint(
-            model_name='taskexecution',
-            constraint=models.UniqueConstraint(condition=models.Q(('completed_at__isnull', True)), fields=('task',), name='execution_one_open'),
+            model_name="taskexecution",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("completed_at__isnull", True)), fields=("task",), name="execution_one_open"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='taskexecution',
-            constraint=models.UniqueConstraint(condition=models.Q(('status', 'success')), fields=('task',), name='execution_one_success'),
+            model_name="taskexecution",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("status", "success")), fields=("task",), name="execution_one_success"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='taskexecution',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('completed_at__isnull', True), ('status', 'running')), models.Q(models.Q(('status', 'running'), _negated=True), ('completed_at__isnull', False)), _connector='OR'), name='execution_open_iff_running'),
+            model_name="taskexecution",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("completed_at__isnull", True), ("status", "running")),
+                    models.Q(models.Q(("status", "running"), _negated=True), ("completed_at__isnull", False)),
+                    _connector="OR",
+                ),
+                name="execution_open_iff_running",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='taskexecution',
-            constraint=models.CheckConstraint(condition=models.Q(('attempt__gte', 1)), name='execution_attempt_from_1'),
+            model_name="taskexecution",
+            constraint=models.CheckConstraint(condition=models.Q(("attempt__gte", 1)), name="execution_attempt_from_1"),
         ),
         migrations.AddConstraint(
-            model_name='taskexecution',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['running', 'success', 'failed', 'timed_out', 'lost', 'handed_back', 'waiting_input', 'cancelled'])), name='execution_status_known'),
+            model_name="taskexecution",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "status__in",
+                        [
+                            "running",
+                            "success",
+                            "failed",
+                            "timed_out",
+                            "lost",
+                            "handed_back",
+                            "waiting_input",
+                            "cancelled",
+                        ],
+                    )
+                ),
+                name="execution_status_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='scheduleoccurrence',
-            constraint=models.UniqueConstraint(fields=('schedule', 'occurrence'), name='occurrence_once'),
+            model_name="scheduleoccurrence",
+            constraint=models.UniqueConstraint(fields=("schedule", "occurrence"), name="occurrence_once"),
         ),
         migrations.AddIndex(
-            model_name='taskschedule',
-            index=models.Index(models.F('next_run_at'), condition=models.Q(('active', True)), name='schedule_due'),
+            model_name="taskschedule",
+            index=models.Index(models.F("next_run_at"), condition=models.Q(("active", True)), name="schedule_due"),
         ),
         migrations.AddIndex(
-            model_name='agencytask',
-            index=models.Index(models.F('queue'), models.F('rank_at'), models.F('id'), condition=models.Q(('status', 'queued')), name='task_queued'),
+            model_name="agencytask",
+            index=models.Index(
+                models.F("queue"),
+                models.F("rank_at"),
+                models.F("id"),
+                condition=models.Q(("status", "queued")),
+                name="task_queued",
+            ),
         ),
         migrations.AddIndex(
-            model_name='agencytask',
-            index=models.Index(models.F('run_at'), models.F('id'), condition=models.Q(('assigned_to_bot', True), ('review__in', ['none', 'approved']), ('status', 'pending'), ('unmet_dependencies', 0), models.Q(('execution_type', 'manual_trigger'), _negated=True)), name='task_due'),
+            model_name="agencytask",
+            index=models.Index(
+                models.F("run_at"),
+                models.F("id"),
+                condition=models.Q(
+                    ("assigned_to_bot", True),
+                    ("review__in", ["none", "approved"]),
+                    ("status", "pending"),
+                    ("unmet_dependencies", 0),
+                    models.Q(("execution_type", "manual_trigger"), _negated=True),
+                ),
+                name="task_due",
+            ),
         ),
         migrations.AddIndex(
-            model_name='agencytask',
-            index=models.Index(models.F('deferred_until'), condition=models.Q(('status', 'deferred')), name='task_deferred'),
+            model_name="agencytask",
+            index=models.Index(
+                models.F("deferred_until"), condition=models.Q(("status", "deferred")), name="task_deferred"
+            ),
         ),
         migrations.AddIndex(
-            model_name='agencytask',
-            index=models.Index(models.F('lease_expires_at'), condition=models.Q(('status', 'in_progress')), name='task_leases'),
+            model_name="agencytask",
+            index=models.Index(
+                models.F("lease_expires_at"), condition=models.Q(("status", "in_progress")), name="task_leases"
+            ),
         ),
         migrations.AddIndex(
-            model_name='agencytask',
-            index=models.Index(models.F('waiting_until'), condition=models.Q(('status', 'waiting_input')), name='task_waiting'),
+            model_name="agencytask",
+            index=models.Index(
+                models.F("waiting_until"), condition=models.Q(("status", "waiting_input")), name="task_waiting"
+            ),
         ),
         migrations.AddIndex(
-            model_name='agencytask',
-            index=models.Index(models.OrderBy(models.F('priority'), descending=True), models.F('id'), condition=models.Q(('review', 'required'), ('status', 'pending')), name='task_review_queue'),
+            model_name="agencytask",
+            index=models.Index(
+                models.OrderBy(models.F("priority"), descending=True),
+                models.F("id"),
+                condition=models.Q(("review", "required"), ("status", "pending")),
+                name="task_review_queue",
+            ),
         ),
         migrations.AddIndex(
-            model_name='agencytask',
-            index=models.Index(models.F('status'), models.OrderBy(models.F('id'), descending=True), name='task_by_status'),
+            model_name="agencytask",
+            index=models.Index(
+                models.F("status"), models.OrderBy(models.F("id"), descending=True), name="task_by_status"
+            ),
         ),
         migrations.AddIndex(
-            model_name='agencytask',
-            index=models.Index(models.F('task_type'), models.OrderBy(models.F('id'), descending=True), name='task_by_type'),
+            model_name="agencytask",
+            index=models.Index(
+                models.F("task_type"), models.OrderBy(models.F("id"), descending=True), name="task_by_type"
+            ),
         ),
         migrations.AddIndex(
-            model_name='agencytask',
-            index=models.Index(models.F('created_by'), models.OrderBy(models.F('id'), descending=True), name='task_by_creator'),
+            model_name="agencytask",
+            index=models.Index(
+                models.F("created_by"), models.OrderBy(models.F("id"), descending=True), name="task_by_creator"
+            ),
         ),
         migrations.AddIndex(
-            model_name='agencytask',
-            index=models.Index(models.OrderBy(models.F('priority'), descending=True), models.OrderBy(models.F('id'), descending=True), name='task_by_priority'),
+            model_name="agencytask",
+            index=models.Index(
+                models.OrderBy(models.F("priority"), descending=True),
+                models.OrderBy(models.F("id"), descending=True),
+                name="task_by_priority",
+            ),
         ),
         migrations.AddIndex(
-            model_name='agencytask',
-            index=models.Index(models.F('category'), models.OrderBy(models.F('id'), descending=True), name='task_by_category'),
+            model_name="agencytask",
+            index=models.Index(
+                models.F("category"), models.OrderBy(models.F("id"), descending=True), name="task_by_category"
+            ),
         ),
         migrations.AddIndex(
-            model_name='agencytask',
-            index=models.Index(models.F('created_at'), models.F('id'), name='task_by_created'),
+            model_name="agencytask",
+            index=models.Index(models.F("created_at"), models.F("id"), name="task_by_created"),
         ),
         migrations.AddIndex(
-            model_name='agencytask',
-            index=models.Index(models.F('scheduled_for'), models.F('id'), condition=models.Q(('scheduled_for__isnull', False)), name='task_by_scheduled'),
+            model_name="agencytask",
+            index=models.Index(
+                models.F("scheduled_for"),
+                models.F("id"),
+                condition=models.Q(("scheduled_for__isnull", False)),
+                name="task_by_scheduled",
+            ),
         ),
         migrations.AddIndex(
-            model_name='agencytask',
-            index=models.Index(models.F('deadline'), models.F('id'), condition=models.Q(('completed_at__isnull', True), ('deadline__isnull', False)), name='task_overdue'),
+            model_name="agencytask",
+            index=models.Index(
+                models.F("deadline"),
+                models.F("id"),
+                condition=models.Q(("completed_at__isnull", True), ("deadline__isnull", False)),
+                name="task_overdue",
+            ),
         ),
         migrations.AddIndex(
-            model_name='agencytask',
-            index=models.Index(models.OrderBy(models.F('completed_at'), descending=True), condition=models.Q(('completed_at__isnull', False)), name='task_by_completed'),
+            model_name="agencytask",
+            index=models.Index(
+                models.OrderBy(models.F("completed_at"), descending=True),
+                condition=models.Q(("completed_at__isnull", False)),
+                name="task_by_completed",
+            ),
         ),
         migrations.AddIndex(
-            model_name='agencytask',
-            index=models.Index(models.F('source_message_id'), condition=models.Q(('source_message_id__isnull', False)), name='task_by_message'),
+            model_name="agencytask",
+            index=models.Index(
+                models.F("source_message_id"),
+                condition=models.Q(("source_message_id__isnull", False)),
+                name="task_by_message",
+            ),
         ),
         migrations.AddIndex(
-            model_name='agencytask',
-            index=models.Index(models.F('workflow_uuid'), condition=models.Q(('workflow_uuid__isnull', False)), name='task_by_workflow'),
+            model_name="agencytask",
+            index=models.Index(
+                models.F("workflow_uuid"), condition=models.Q(("workflow_uuid__isnull", False)), name="task_by_workflow"
+            ),
         ),
         migrations.AddIndex(
-            model_name='agencytask',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['tags'], name='task_by_tag'),
+            model_name="agencytask",
+            index=django.contrib.postgres.indexes.GinIndex(fields=["tags"], name="task_by_tag"),
         ),
         migrations.AddIndex(
-            model_name='agencytask',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['search'], name='task_search'),
+            model_name="agencytask",
+            index=django.contrib.postgres.indexes.GinIndex(fields=["search"], name="task_search"),
         ),
         migrations.AddConstraint(
-            model_name='agencytask',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('deadline_at__isnull', False), ('lease_expires_at__isnull', False), ('lease_owner__isnull', False), ('status', 'in_progress')), models.Q(models.Q(('status', 'in_progress'), _negated=True), ('lease_expires_at__isnull', True), ('lease_owner__isnull', True)), _connector='OR'), name='task_lease_only_in_progress'),
+            model_name="agencytask",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("deadline_at__isnull", False),
+                        ("lease_expires_at__isnull", False),
+                        ("lease_owner__isnull", False),
+                        ("status", "in_progress"),
+                    ),
+                    models.Q(
+                        models.Q(("status", "in_progress"), _negated=True),
+                        ("lease_expires_at__isnull", True),
+                        ("lease_owner__isnull", True),
+                    ),
+                    _connector="OR",
+                ),
+                name="task_lease_only_in_progress",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='agencytask',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('completed_at__isnull', False), ('status__in', [tasks.states.Status['CANCELLED'], tasks.states.Status['COMPLETED'], tasks.states.Status['FAILED']])), models.Q(models.Q(('status__in', [tasks.states.Status['CANCELLED'], tasks.states.Status['COMPLETED'], tasks.states.Status['FAILED']]), _negated=True), ('completed_at__isnull', True)), _connector='OR'), name='task_completed_at_iff_final'),
+            model_name="agencytask",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("completed_at__isnull", False),
+                        (
+                            "status__in",
+                            [
+                                tasks.states.Status["CANCELLED"],
+                                tasks.states.Status["COMPLETED"],
+                                tasks.states.Status["FAILED"],
+                            ],
+                        ),
+                    ),
+                    models.Q(
+                        models.Q(
+                            (
+                                "status__in",
+                                [
+                                    tasks.states.Status["CANCELLED"],
+                                    tasks.states.Status["COMPLETED"],
+                                    tasks.states.Status["FAILED"],
+                                ],
+                            ),
+                            _negated=True,
+                        ),
+                        ("completed_at__isnull", True),
+                    ),
+                    _connector="OR",
+                ),
+                name="task_completed_at_iff_final",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='agencytask',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status__in', ['queued', 'in_progress', 'completed', 'waiting_input']), _negated=True), ('review__in', ['none', 'approved']), _connector='OR'), name='task_runs_only_reviewed'),
+            model_name="agencytask",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status__in", ["queued", "in_progress", "completed", "waiting_input"]), _negated=True),
+                    ("review__in", ["none", "approved"]),
+                    _connector="OR",
+                ),
+                name="task_runs_only_reviewed",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='agencytask',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('review__in', ['approved', 'rejected']), _negated=True), models.Q(('human_reviewed_at__isnull', False), models.Q(('human_reviewed_by__isnull', False), ('review', 'rejected'), _connector='OR')), _connector='OR'), name='task_decision_has_reviewer'),
+            model_name="agencytask",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("review__in", ["approved", "rejected"]), _negated=True),
+                    models.Q(
+                        ("human_reviewed_at__isnull", False),
+                        models.Q(("human_reviewed_by__isnull", False), ("review", "rejected"), _connector="OR"),
+                    ),
+                    _connector="OR",
+                ),
+                name="task_decision_has_reviewer",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='agencytask',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('review', 'approved'), _negated=True), models.Q(('approved_digest', ''), _negated=True), _connector='OR'), name='task_approved_has_digest'),
+            model_name="agencytask",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("review", "approved"), _negated=True),
+                    models.Q(("approved_digest", ""), _negated=True),
+                    _connector="OR",
+                ),
+                name="task_approved_has_digest",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='agencytask',
-            constraint=models.CheckConstraint(condition=models.Q(('requires_human_review', False), models.Q(('review', 'none'), _negated=True), _connector='OR'), name='task_required_review_is_kept'),
+            model_name="agencytask",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("requires_human_review", False), models.Q(("review", "none"), _negated=True), _connector="OR"
+                ),
+                name="task_required_review_is_kept",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='agencytask',
-            constraint=models.CheckConstraint(condition=models.Q(('four_eyes', False), models.Q(('review', 'approved'), _negated=True), models.Q(models.Q(('created_by__isnull', True), models.Q(('human_reviewed_by', models.F('created_by')), _negated=True), _connector='OR'), models.Q(('last_edited_by__isnull', True), models.Q(('human_reviewed_by', models.F('last_edited_by')), _negated=True), _connector='OR')), _connector='OR'), name='task_four_eyes'),
+            model_name="agencytask",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("four_eyes", False),
+                    models.Q(("review", "approved"), _negated=True),
+                    models.Q(
+                        models.Q(
+                            ("created_by__isnull", True),
+                            models.Q(("human_reviewed_by", models.F("created_by")), _negated=True),
+                            _connector="OR",
+                        ),
+                        models.Q(
+                            ("last_edited_by__isnull", True),
+                            models.Q(("human_reviewed_by", models.F("last_edited_by")), _negated=True),
+                            _connector="OR",
+                        ),
+                    ),
+                    _connector="OR",
+                ),
+                name="task_four_eyes",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='agencytask',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'waiting_input'), ('waiting_for__isnull', False), ('waiting_token__isnull', False)), models.Q(models.Q(('status', 'waiting_input'), _negated=True), ('waiting_token__isnull', True)), _connector='OR'), name='task_waiting_has_question'),
+            model_name="agencytask",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("status", "waiting_input"), ("waiting_for__isnull", False), ("waiting_token__isnull", False)
+                    ),
+                    models.Q(models.Q(("status", "waiting_input"), _negated=True), ("waiting_token__isnull", True)),
+                    _connector="OR",
+                ),
+                name="task_waiting_has_question",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='agencytask',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'failed'), _negated=True), models.Q(('last_error', ''), _negated=True), _connector='OR'), name='task_failed_says_why'),
+            model_name="agencytask",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status", "failed"), _negated=True),
+                    models.Q(("last_error", ""), _negated=True),
+                    _connector="OR",
+                ),
+                name="task_failed_says_why",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='agencytask',
-            constraint=models.CheckConstraint(condition=models.Q(('max_retries__range', (0, 10))), name='task_max_retries_range'),
+            model_name="agencytask",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("max_retries__range", (0, 10))), name="task_max_retries_range"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='agencytask',
-            constraint=models.CheckConstraint(condition=models.Q(('error_count__gte', 0), ('error_count__lte', django.db.models.expressions.CombinedExpression(models.F('max_retries'), '+', models.Value(1)))), name='task_error_count_range'),
+            model_name="agencytask",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("error_count__gte", 0),
+                    (
+                        "error_count__lte",
+                        django.db.models.expressions.CombinedExpression(models.F("max_retries"), "+", models.Value(1)),
+                    ),
+                ),
+                name="task_error_count_range",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='agencytask',
-            constraint=models.CheckConstraint(condition=models.Q(('attempt_count__gte', 0), ('crash_count__gte', 0), ('epoch__gte', 0), ('handback_count__gte', 0), ('unmet_dependencies__gte', 0)), name='task_counters_not_negative'),
+            model_name="agencytask",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("attempt_count__gte", 0),
+                    ("crash_count__gte", 0),
+                    ("epoch__gte", 0),
+                    ("handback_count__gte", 0),
+                    ("unmet_dependencies__gte", 0),
+                ),
+                name="task_counters_not_negative",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='agencytask',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'queued', 'in_progress', 'waiting_input', 'deferred', 'completed', 'failed', 'cancelled'])), name='task_status_known'),
+            model_name="agencytask",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "status__in",
+                        [
+                            "pending",
+                            "queued",
+                            "in_progress",
+                            "waiting_input",
+                            "deferred",
+                            "completed",
+                            "failed",
+                            "cancelled",
+                        ],
+                    )
+                ),
+                name="task_status_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='agencytask',
-            constraint=models.CheckConstraint(condition=models.Q(('review__in', ['none', 'required', 'approved', 'rejected'])), name='task_review_known'),
+            model_name="agencytask",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("review__in", ["none", "required", "approved", "rejected"])),
+                name="task_review_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='agencytask',
-            constraint=models.CheckConstraint(condition=models.Q(('priority__in', [1, 2, 3, 4])), name='task_priority_known'),
+            model_name="agencytask",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("priority__in", [1, 2, 3, 4])), name="task_priority_known"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='agencytask',
-            constraint=models.CheckConstraint(condition=models.Q(('title', ''), _negated=True), name='task_title_given'),
+            model_name="agencytask",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("title", ""), _negated=True), name="task_title_given"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='agencytask',
-            constraint=models.CheckConstraint(condition=models.Q(('timeout_s__range', (1, 3600))), name='task_timeout_range'),
+            model_name="agencytask",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("timeout_s__range", (1, 3600))), name="task_timeout_range"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='agencytask',
-            constraint=models.UniqueConstraint(condition=models.Q(('dedupe_key__isnull', False)), fields=('dedupe_key',), name='task_dedupe_key'),
+            model_name="agencytask",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("dedupe_key__isnull", False)), fields=("dedupe_key",), name="task_dedupe_key"
+            ),
         ),
     ]

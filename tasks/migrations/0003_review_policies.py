@@ -10,169 +10,338 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('auth', '0012_alter_user_first_name_max_length'),
-        ('tasks', '0002_guard'),
+        ("auth", "0012_alter_user_first_name_max_length"),
+        ("tasks", "0002_guard"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='ReviewClaim',
+            name="ReviewClaim",
             fields=[
-                ('task', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='review_claim', serialize=False, to='tasks.agencytask')),
-                ('until', models.DateTimeField()),
+                (
+                    "task",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="review_claim",
+                        serialize=False,
+                        to="tasks.agencytask",
+                    ),
+                ),
+                ("until", models.DateTimeField()),
             ],
             options={
-                'db_table': 'task_review_claims',
+                "db_table": "task_review_claims",
             },
         ),
         migrations.CreateModel(
-            name='ReviewLink',
+            name="ReviewLink",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('digest', models.CharField(max_length=64)),
-                ('token_hash', models.CharField(max_length=64, unique=True)),
-                ('expires_at', models.DateTimeField()),
-                ('used_at', models.DateTimeField(null=True)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("digest", models.CharField(max_length=64)),
+                ("token_hash", models.CharField(max_length=64, unique=True)),
+                ("expires_at", models.DateTimeField()),
+                ("used_at", models.DateTimeField(null=True)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
+                ),
             ],
             options={
-                'db_table': 'task_review_links',
+                "db_table": "task_review_links",
             },
         ),
         migrations.CreateModel(
-            name='ReviewNotice',
+            name="ReviewNotice",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('digest', models.CharField(max_length=64)),
-                ('kind', models.CharField(choices=[('reminder', 'reminder'), ('overdue', 'overdue'), ('escalated', 'escalated')], max_length=10)),
-                ('at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("digest", models.CharField(max_length=64)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("reminder", "reminder"), ("overdue", "overdue"), ("escalated", "escalated")],
+                        max_length=10,
+                    ),
+                ),
+                ("at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
             options={
-                'db_table': 'task_review_notices',
+                "db_table": "task_review_notices",
             },
         ),
         migrations.CreateModel(
-            name='ReviewPolicy',
+            name="ReviewPolicy",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=200, unique=True)),
-                ('key', models.CharField(blank=True, editable=False, max_length=50, null=True, unique=True)),
-                ('description', models.TextField(blank=True, default='')),
-                ('active', models.BooleanField(default=True)),
-                ('task_types', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=200), blank=True, default=list, help_text='Types of task, such as api_call', size=None)),
-                ('actions', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=200), blank=True, default=list, help_text='What the task does: send_sms, create_opportunity, DELETE, task_summary …', size=None)),
-                ('sources', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=200), blank=True, default=list, help_text='Where the task came from: api, manual, webhook_sms …', size=None)),
-                ('channels', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), blank=True, default=list, help_text='Numbers of channels', size=None)),
-                ('hosts', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=200), blank=True, default=list, help_text='Hosts it reaches: api.example.com, or .example.com for all below', size=None)),
-                ('recipients', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=200), blank=True, default=list, help_text='Recipients: a whole address or number, or its ending, such as @example.com', size=None)),
-                ('min_recipients', models.IntegerField(blank=True, help_text='At least so many recipients', null=True)),
-                ('min_amount', models.DecimalField(blank=True, decimal_places=2, help_text='An amount of at least this much', max_digits=14, null=True)),
-                ('only_from_text', models.BooleanField(default=False, help_text='Only tasks understood from free text')),
-                ('reason', models.CharField(help_text='Why a person looks first, for the reviewer to read', max_length=300)),
-                ('risk', models.SmallIntegerField(choices=[(0, 'none'), (1, 'low'), (2, 'medium'), (3, 'high')], default=1)),
-                ('approvals', models.SmallIntegerField(default=1, help_text='So many different people must approve', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(10)])),
-                ('four_eyes', models.BooleanField(default=False, help_text='Neither who made the task nor who changed it last')),
-                ('sla_minutes', models.IntegerField(blank=True, help_text='Minutes until a decision is due', null=True, validators=[django.core.validators.MinValueValidator(1)])),
-                ('business_days', django.contrib.postgres.fields.ArrayField(base_field=models.SmallIntegerField(), blank=True, default=list, help_text='Days that count, 0 is Monday; empty: the clock runs always', size=None)),
-                ('opens_at', models.TimeField(default=datetime.time(9, 0))),
-                ('closes_at', models.TimeField(default=datetime.time(17, 0))),
-                ('timezone', models.CharField(default='UTC', max_length=64)),
-                ('remind_after_minutes', models.IntegerField(blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)])),
-                ('escalate_after_minutes', models.IntegerField(blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)])),
-                ('expires_after_hours', models.IntegerField(blank=True, help_text='Undecided for so long, the task is cancelled. It is never approved by time.', null=True, validators=[django.core.validators.MinValueValidator(1)])),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=200, unique=True)),
+                ("key", models.CharField(blank=True, editable=False, max_length=50, null=True, unique=True)),
+                ("description", models.TextField(blank=True, default="")),
+                ("active", models.BooleanField(default=True)),
+                (
+                    "task_types",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=200),
+                        blank=True,
+                        default=list,
+                        help_text="Types of task, such as api_call",
+                        size=None,
+                    ),
+                ),
+                (
+                    "actions",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=200),
+                        blank=True,
+                        default=list,
+                        help_text="What the task does: send_sms, create_opportunity, DELETE, task_summary …",
+                        size=None,
+                    ),
+                ),
+                (
+                    "sources",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=200),
+                        blank=True,
+                        default=list,
+                        help_text="Where the task came from: api, manual, webhook_sms …",
+                        size=None,
+                    ),
+                ),
+                (
+                    "channels",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.BigIntegerField(),
+                        blank=True,
+                        default=list,
+                        help_text="Numbers of channels",
+                        size=None,
+                    ),
+                ),
+                (
+                    "hosts",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=200),
+                        blank=True,
+                        default=list,
+                        help_text="Hosts it reaches: api.example.com, or .example.com for all below",
+                        size=None,
+                    ),
+                ),
+                (
+                    "recipients",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=200),
+                        blank=True,
+                        default=list,
+                        help_text="Recipients: a whole address or number, or its ending, such as @example.com",
+                        size=None,
+                    ),
+                ),
+                ("min_recipients", models.IntegerField(blank=True, help_text="At least so many recipients", null=True)),
+                (
+                    "min_amount",
+                    models.DecimalField(
+                        blank=True,
+                        decimal_places=2,
+                        help_text="An amount of at least this much",
+                        max_digits=14,
+                        null=True,
+                    ),
+                ),
+                (
+                    "only_from_text",
+                    models.BooleanField(default=False, help_text="Only tasks understood from free text"),
+                ),
+                (
+                    "reason",
+                    models.CharField(help_text="Why a person looks first, for the reviewer to read", max_length=300),
+                ),
+                (
+                    "risk",
+                    models.SmallIntegerField(choices=[(0, "none"), (1, "low"), (2, "medium"), (3, "high")], default=1),
+                ),
+                (
+                    "approvals",
+                    models.SmallIntegerField(
+                        default=1,
+                        help_text="So many different people must approve",
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(10),
+                        ],
+                    ),
+                ),
+                (
+                    "four_eyes",
+                    models.BooleanField(default=False, help_text="Neither who made the task nor who changed it last"),
+                ),
+                (
+                    "sla_minutes",
+                    models.IntegerField(
+                        blank=True,
+                        help_text="Minutes until a decision is due",
+                        null=True,
+                        validators=[django.core.validators.MinValueValidator(1)],
+                    ),
+                ),
+                (
+                    "business_days",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.SmallIntegerField(),
+                        blank=True,
+                        default=list,
+                        help_text="Days that count, 0 is Monday; empty: the clock runs always",
+                        size=None,
+                    ),
+                ),
+                ("opens_at", models.TimeField(default=datetime.time(9, 0))),
+                ("closes_at", models.TimeField(default=datetime.time(17, 0))),
+                ("timezone", models.CharField(default="UTC", max_length=64)),
+                (
+                    "remind_after_minutes",
+                    models.IntegerField(
+                        blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)]
+                    ),
+                ),
+                (
+                    "escalate_after_minutes",
+                    models.IntegerField(
+                        blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)]
+                    ),
+                ),
+                (
+                    "expires_after_hours",
+                    models.IntegerField(
+                        blank=True,
+                        help_text="Undecided for so long, the task is cancelled. It is never approved by time.",
+                        null=True,
+                        validators=[django.core.validators.MinValueValidator(1)],
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
+                ),
+                ("updated_at", models.DateTimeField(auto_now=True)),
             ],
             options={
-                'verbose_name_plural': 'review policies',
-                'db_table': 'task_review_policies',
+                "verbose_name_plural": "review policies",
+                "db_table": "task_review_policies",
             },
         ),
         migrations.AddField(
-            model_name='agencytask',
-            name='review_due_at',
+            model_name="agencytask",
+            name="review_due_at",
             field=models.DateTimeField(editable=False, null=True),
         ),
         migrations.AddField(
-            model_name='agencytask',
-            name='review_expires_at',
+            model_name="agencytask",
+            name="review_expires_at",
             field=models.DateTimeField(editable=False, null=True),
         ),
         migrations.AddField(
-            model_name='agencytask',
-            name='review_plan',
-            field=models.JSONField(default=dict, editable=False, help_text='What the policies demand; see tasks/review.'),
+            model_name="agencytask",
+            name="review_plan",
+            field=models.JSONField(
+                default=dict, editable=False, help_text="What the policies demand; see tasks/review."
+            ),
         ),
         migrations.AddField(
-            model_name='agencytask',
-            name='review_risk',
-            field=models.SmallIntegerField(choices=[(0, 'none'), (1, 'low'), (2, 'medium'), (3, 'high')], default=0, editable=False),
+            model_name="agencytask",
+            name="review_risk",
+            field=models.SmallIntegerField(
+                choices=[(0, "none"), (1, "low"), (2, "medium"), (3, "high")], default=0, editable=False
+            ),
         ),
         migrations.AddIndex(
-            model_name='agencytask',
-            index=models.Index(models.F('review_expires_at'), condition=models.Q(('review', 'required'), ('status__in', ['pending', 'deferred'])), name='task_review_clock'),
+            model_name="agencytask",
+            index=models.Index(
+                models.F("review_expires_at"),
+                condition=models.Q(("review", "required"), ("status__in", ["pending", "deferred"])),
+                name="task_review_clock",
+            ),
         ),
         migrations.AddField(
-            model_name='reviewclaim',
-            name='user',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="reviewclaim",
+            name="user",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="+", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='reviewlink',
-            name='task',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tasks.agencytask'),
+            model_name="reviewlink",
+            name="task",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="+", to="tasks.agencytask"
+            ),
         ),
         migrations.AddField(
-            model_name='reviewlink',
-            name='user',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="reviewlink",
+            name="user",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="+", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='reviewnotice',
-            name='task',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tasks.agencytask'),
+            model_name="reviewnotice",
+            name="task",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="+", to="tasks.agencytask"
+            ),
         ),
         migrations.AddField(
-            model_name='reviewpolicy',
-            name='creators',
-            field=models.ManyToManyField(blank=True, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="reviewpolicy",
+            name="creators",
+            field=models.ManyToManyField(blank=True, related_name="+", to=settings.AUTH_USER_MODEL),
         ),
         migrations.AddField(
-            model_name='reviewpolicy',
-            name='escalate_to',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='auth.group'),
+            model_name="reviewpolicy",
+            name="escalate_to",
+            field=models.ForeignKey(
+                blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="auth.group"
+            ),
         ),
         migrations.AddField(
-            model_name='reviewpolicy',
-            name='reviewer_groups',
-            field=models.ManyToManyField(blank=True, help_text='Only members of one of these; empty: everybody who may approve', related_name='+', to='auth.group'),
+            model_name="reviewpolicy",
+            name="reviewer_groups",
+            field=models.ManyToManyField(
+                blank=True,
+                help_text="Only members of one of these; empty: everybody who may approve",
+                related_name="+",
+                to="auth.group",
+            ),
         ),
         migrations.AddField(
-            model_name='reviewpolicy',
-            name='templates',
-            field=models.ManyToManyField(blank=True, related_name='+', to='tasks.tasktemplate'),
+            model_name="reviewpolicy",
+            name="templates",
+            field=models.ManyToManyField(blank=True, related_name="+", to="tasks.tasktemplate"),
         ),
         migrations.AddConstraint(
-            model_name='reviewnotice',
-            constraint=models.UniqueConstraint(fields=('task', 'digest', 'kind'), name='review_notice_once'),
+            model_name="reviewnotice",
+            constraint=models.UniqueConstraint(fields=("task", "digest", "kind"), name="review_notice_once"),
         ),
         migrations.AddConstraint(
-            model_name='reviewpolicy',
-            constraint=models.CheckConstraint(condition=models.Q(('approvals__range', (1, 10))), name='policy_approvals_range'),
+            model_name="reviewpolicy",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("approvals__range", (1, 10))), name="policy_approvals_range"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='reviewpolicy',
-            constraint=models.CheckConstraint(condition=models.Q(('reason', ''), _negated=True), name='policy_says_why'),
+            model_name="reviewpolicy",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("reason", ""), _negated=True), name="policy_says_why"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='reviewpolicy',
-            constraint=models.CheckConstraint(condition=models.Q(('opens_at__lt', models.F('closes_at'))), name='policy_day_has_hours'),
+            model_name="reviewpolicy",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("opens_at__lt", models.F("closes_at"))), name="policy_day_has_hours"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='reviewpolicy',
-            constraint=models.CheckConstraint(condition=models.Q(('risk__in', [0, 1, 2, 3])), name='policy_risk_known'),
+            model_name="reviewpolicy",
+            constraint=models.CheckConstraint(condition=models.Q(("risk__in", [0, 1, 2, 3])), name="policy_risk_known"),
         ),
     ]

@@ -6,49 +6,80 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('tasks', '0004_review_guard'),
+        ("tasks", "0004_review_guard"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='RememberedElement',
+            name="RememberedElement",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(help_text='SHA-256 of site, path pattern and instruction.', max_length=64, unique=True)),
-                ('site', models.CharField(max_length=255)),
-                ('path', models.CharField(max_length=300)),
-                ('instruction', models.CharField(max_length=2000)),
-                ('fingerprint', models.JSONField()),
-                ('engine', models.CharField(max_length=20)),
-                ('uses', models.IntegerField(default=0)),
-                ('healed', models.IntegerField(default=0, help_text='How often the page had changed and it was found anew.')),
-                ('used_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "key",
+                    models.CharField(
+                        help_text="SHA-256 of site, path pattern and instruction.", max_length=64, unique=True
+                    ),
+                ),
+                ("site", models.CharField(max_length=255)),
+                ("path", models.CharField(max_length=300)),
+                ("instruction", models.CharField(max_length=2000)),
+                ("fingerprint", models.JSONField()),
+                ("engine", models.CharField(max_length=20)),
+                ("uses", models.IntegerField(default=0)),
+                (
+                    "healed",
+                    models.IntegerField(default=0, help_text="How often the page had changed and it was found anew."),
+                ),
+                ("used_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
             options={
-                'db_table': 'browser_memory',
-                'indexes': [models.Index(models.F('used_at'), name='memory_by_use')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('healed__gte', 0), ('uses__gte', 0)), name='memory_counts_not_negative')],
+                "db_table": "browser_memory",
+                "indexes": [models.Index(models.F("used_at"), name="memory_by_use")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("healed__gte", 0), ("uses__gte", 0)), name="memory_counts_not_negative"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Artifact',
+            name="Artifact",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=150)),
-                ('content_type', models.CharField(max_length=100)),
-                ('size', models.BigIntegerField(help_text='Bytes.')),
-                ('sha256', models.CharField(max_length=64)),
-                ('file', models.FileField(max_length=300, upload_to='')),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
-                ('execution', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='artifacts', to='tasks.taskexecution')),
-                ('task', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='artifacts', to='tasks.agencytask')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=150)),
+                ("content_type", models.CharField(max_length=100)),
+                ("size", models.BigIntegerField(help_text="Bytes.")),
+                ("sha256", models.CharField(max_length=64)),
+                ("file", models.FileField(max_length=300, upload_to="")),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
+                ),
+                (
+                    "execution",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="artifacts", to="tasks.taskexecution"
+                    ),
+                ),
+                (
+                    "task",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="artifacts", to="tasks.agencytask"
+                    ),
+                ),
             ],
             options={
-                'db_table': 'task_artifacts',
-                'indexes': [models.Index(models.F('task'), models.OrderBy(models.F('id'), descending=True), name='artifact_by_task'), models.Index(models.F('created_at'), name='artifact_by_age')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('size__gte', 0)), name='artifact_size_not_negative')],
+                "db_table": "task_artifacts",
+                "indexes": [
+                    models.Index(
+                        models.F("task"), models.OrderBy(models.F("id"), descending=True), name="artifact_by_task"
+                    ),
+                    models.Index(models.F("created_at"), name="artifact_by_age"),
+                ],
+                "constraints": [
+                    models.CheckConstraint(condition=models.Q(("size__gte", 0)), name="artifact_size_not_negative")
+                ],
             },
         ),
     ]

@@ -176,7 +176,9 @@ class AgencyTask(models.Model):
     human_reviewed_at = models.DateTimeField(null=True, blank=True)
     review_notes = models.TextField(blank=True, default="")
     approved_digest = models.CharField(max_length=64, blank=True, default="", editable=False)
-    review_plan = models.JSONField(default=dict, editable=False, help_text="What the policies demand; see tasks/review.")
+    review_plan = models.JSONField(
+        default=dict, editable=False, help_text="What the policies demand; see tasks/review."
+    )
     review_risk = models.SmallIntegerField(choices=Risk, default=Risk.NONE, editable=False)
     review_due_at = models.DateTimeField(null=True, editable=False)
     review_expires_at = models.DateTimeField(null=True, editable=False)

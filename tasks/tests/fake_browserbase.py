@@ -54,7 +54,9 @@ class FakeBrowserbase:
         if not 60 <= body.get("timeout", 60) <= 21_600:
             return 400, {"statusCode": 400, "error": "Bad Request", "message": "body/timeout must be <= 21600"}
         if len(self.running) >= self.limit:
-            message = f"You've exceeded your max concurrent sessions limit (limit {self.limit}, currently {self.limit})."
+            message = (
+                f"You've exceeded your max concurrent sessions limit (limit {self.limit}, currently {self.limit})."
+            )
             return 429, {"statusCode": 429, "error": "Too Many Requests", "message": message}
         key = str(uuid.uuid4())
         self.sessions[key] = {

@@ -11,9 +11,7 @@ from tasks.retry import Again, GiveUp
 
 
 def decide(failed: Failed, *, errors: int = 0, max_retries: int = 3, free_waits: int = 0) -> Again | GiveUp:
-    return retry.decide(
-        failed, errors=errors, max_retries=max_retries, free_waits=free_waits, base_s=5.0, cap_s=900.0
-    )
+    return retry.decide(failed, errors=errors, max_retries=max_retries, free_waits=free_waits, base_s=5.0, cap_s=900.0)
 
 
 def test_what_cannot_heal_is_not_tried_again() -> None:
