@@ -1,19 +1,18 @@
-"""People, their groups, tokens and the audit of accounts in the admin."""
+"""People, their groups and the audit of accounts in the admin."""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
 from django.db import models
-from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 
 from agency.console.lists import ReadOnlyAdmin
+from agency.console.token_admin import ApiTokenAdmin
 from agency.models import AccountEvent, ApiToken
 
 
@@ -45,28 +44,6 @@ class RolesAdmin(GroupAdmin):
         """Tall enough to find something."""
         kwargs.setdefault("widget", forms.SelectMultiple(attrs={"size": 24}))
         return super().formfield_for_manytomany(db_field, request, **kwargs)
-
-
-class ApiTokenAdmin(ReadOnlyAdmin):
-    """Tokens are made by a command or the API and shown once; here they can be revoked."""
-
-    list_display = ("prefix", "user", "name", "scopes", "created_at", "expires_at", "last_used_at", "revoked_at")
-    list_filter = (("revoked_at", admin.EmptyFieldListFilter),)
-    list_select_related = ("user",)
-    ordering = ("-id",)
-    search_fields = ("=prefix", "=user__username")
-    fields = ("prefix", "user", "name", "scopes", "created_at", "expires_at", "last_used_at", "revoked_at")
-    csv_fields = fields
-    actions = ("revoke", "export_csv")
-
-    def has_revoke_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("agency.change_apitoken")
-
-    @admin.action(description="Revoke", permissions=["revoke"])
-    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
-        """Ends the use of the selected tokens."""
-        done = queryset.filter(revoked_at__isnull=True).update(revoked_at=timezone.now())
-        messages.success(request, f"{done} revoked.")
 
 
 class AccountEventAdmin(ReadOnlyAdmin):
