@@ -1,0 +1,1 @@
+"""The database engine: Django's own for PostgreSQL, with a pool that recovers at once when the server was restarted."""
