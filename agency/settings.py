@@ -97,6 +97,14 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
+# What providers post to passes only these (agency/wsgi.py).
+MACHINE_PATHS = ("/webhooks/inbound/",)
+MACHINE_MIDDLEWARE = [
+    "agency.api.request_ids.RequestIdMiddleware",
+    "agency.traced.TracedRequests",
+    "django.middleware.security.SecurityMiddleware",
+    "django.middleware.common.CommonMiddleware",
+]
 
 TEMPLATES = [
     {
@@ -120,6 +128,7 @@ DATABASES: dict[str, dict[str, Any]] = {"default": env.db("DATABASE_URL")}
 # Each process keeps a pool: a thread borrows a connection for a statement or a transaction and gives it back, so that
 # a hundred attempts that wait for the network hold none.
 DATABASES["default"].update(
+    ENGINE="agency.postgresql",
     CONN_MAX_AGE=0,
     CONN_HEALTH_CHECKS=True,
     OPTIONS={

@@ -120,6 +120,8 @@ def _keep_logs(product: Stage) -> None:
     kept.mkdir(parents=True, exist_ok=True)
     for log in product.home.glob("*.log"):
         shutil.copy(log, kept)
+    for server in (product.postgres, product.valkey):
+        shutil.copy(server.log, kept / f"{server.name.lower()}.log")
     print(f"\nThe logs of all processes are kept in {kept}/", flush=True)
 
 
