@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from django.db import connection
 
+from tasks import lifecycle
 from tasks.errors import Invalid
 from tasks.models import AgencyTask, TaskDependency
 from tasks.states import TERMINAL, Status
@@ -40,6 +41,7 @@ def add_dependencies(wanted: Sequence[tuple[AgencyTask, Sequence[int]]]) -> None
         ]
     TaskDependency.objects.bulk_create(rows)
     _count([task.pk for task, upstreams in wanted if upstreams])
+    lifecycle.cancel_followers([pk for pk, status in known.items() if status in TERMINAL - {Status.COMPLETED}])
 
 
 def replace_dependencies(task: AgencyTask, upstreams: Sequence[int]) -> None:

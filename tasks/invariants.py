@@ -62,7 +62,7 @@ def check(*, grace_s: float = GRACE_S, only: Iterable[Invariant] | None = None) 
     for invariant in known() if only is None else only:
         with connection.cursor() as cursor:
             cursor.execute(
-                f"SELECT count(*) OVER (), b.* FROM ({invariant.query}) b LIMIT {SHOWN}",  # noqa: S608 our own text
+                f"SELECT count(*) OVER (), b.* FROM ({invariant.query}) b LIMIT {SHOWN}",
                 {"grace_s": grace_s},
             )
             rows = cursor.fetchall()
@@ -84,7 +84,8 @@ TASKS = [
           AND t.execution_type <> 'manual_trigger' AND t.review IN ('none', 'approved')
           AND t.run_at < {_AGO} AND t.updated_at < {_AGO}
         UNION ALL
-        SELECT t.id, 'pending, but review is ' || t.review || ' and cancel requested ' || coalesce(t.cancel_requested_at::text, 'never')
+        SELECT t.id, 'pending, but review is ' || t.review || ' and cancel requested '
+          || coalesce(t.cancel_requested_at::text, 'never')
         FROM agency_tasks t
         WHERE t.status = 'pending' AND (t.review = 'rejected' OR t.cancel_requested_at IS NOT NULL
           OR (t.review = 'approved' AND t.approved_digest <> t.config_digest))
@@ -110,6 +111,11 @@ TASKS = [
         UNION ALL
         SELECT d.task_id, 'waits for ' || u.id || ', which is completed' FROM task_dependencies d
         JOIN agency_tasks u ON u.id = d.depends_on_id WHERE NOT d.met AND u.status = 'completed'
+        UNION ALL
+        SELECT d.task_id, 'waits for ' || u.id || ', which is ' || u.status || ', and was to be cancelled then'
+        FROM task_dependencies d JOIN agency_tasks u ON u.id = d.depends_on_id JOIN agency_tasks t ON t.id = d.task_id
+        WHERE NOT d.met AND u.status IN ('failed', 'cancelled') AND t.on_dependency_failure = 'cancel'
+          AND t.status IN ('pending', 'queued', 'deferred')
         """,
     ),
     Invariant(

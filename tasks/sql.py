@@ -1,5 +1,5 @@
 """The statements of the hot path: claim, heartbeat, finish, rescue, dispatch. RELIABILITY: each is one statement, fenced by
-(id, epoch, owner) and by the database's clock. Used by tasks/lifecycle.py alone."""
+(id, epoch, owner) and by the database's clock. Used by tasks/lifecycle alone."""
 
 from __future__ import annotations
 

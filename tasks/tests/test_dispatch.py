@@ -168,6 +168,15 @@ def test_what_a_failed_dependency_does(policy: str, after_failure: str) -> None:
     assert invariants.check() == []
 
 
+@pytest.mark.parametrize(("policy", "at_once"), [("block", "pending"), ("cancel", "cancelled"), ("run", "queued")])
+def test_what_a_dependency_does_that_failed_before(policy: str, at_once: str) -> None:
+    first = make_task()
+    finish(claim()[0], Status.FAILED)
+    second = make_task(dependsOn=[first.pk], onDependencyFailure=policy)
+    assert now(second).status == at_once
+    assert invariants.check() == []
+
+
 def test_a_blocked_task_goes_on_when_its_dependency_is_run_again() -> None:
     first = make_task()
     second = make_task(dependsOn=[first.pk])

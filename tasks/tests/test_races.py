@@ -17,6 +17,7 @@ from tasks.actors import Actor
 from tasks.errors import TaskError
 from tasks.inputs import TaskChanges
 from tasks.models import AgencyTask, Approval, TaskEvent, TaskExecution
+from tasks.states import Attempt, Status
 from tasks.tests.factories import ReviewerFactory, make_task, task_input
 from tasks.tests.rows import shift_clock
 
@@ -156,6 +157,6 @@ def test_two_ends_of_one_attempt_are_one() -> None:
     make_task()
     (row,) = lifecycle.claim("io", "me", 1, ["api_call"])
     lease = lifecycle.Lease(row["id"], row["epoch"], "me")
-    end = lifecycle.End(lifecycle.Status.COMPLETED, lifecycle.Attempt.SUCCESS, output={})
+    end = lifecycle.End(Status.COMPLETED, Attempt.SUCCESS, output={})
     assert sorted(at_once([lambda: lifecycle.finish(lease, end)] * 10)) == [False] * 9 + [True]
     assert TaskEvent.objects.filter(task_id=row["id"], to_status="completed").count() == 1
