@@ -11,7 +11,8 @@ import logging
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import connection
+import psycopg
+from django.db import DatabaseError, connection
 from pydantic import ValidationError
 
 from agency import credentials
@@ -31,13 +32,15 @@ logger = logging.getLogger(__name__)
 MAX_HOPS = 3
 KEPT_HEADERS = ("user-agent", "x-github-event", "x-github-delivery", "agency-hops", "webhook-id", "svix-id")
 
+#: Prepared once per connection: parsing it anew would cost more than running it. Hence every parameter has its type.
 _STORE = """
 INSERT INTO inbound_messages (webhook_id, external_id, raw, body_sha256, content_type, headers, weak, state,
   state_reason, event_type, sender, subject, text, attachments, understanding, attempts, next_try_at, duplicates,
   conflicts, received_at, processed_at)
-VALUES (%(webhook_id)s, %(external_id)s, %(raw)s, %(sha)s, %(content_type)s, %(headers)s, %(weak)s, %(state)s,
-  %(reason)s, %(event_type)s, %(sender)s, '', '', '[]', '{}', 0, clock_timestamp(), 0, 0, clock_timestamp(),
-  CASE WHEN %(state)s <> 'received' THEN clock_timestamp() END)
+VALUES (%(webhook_id)s::bigint, %(external_id)s::text, %(raw)s::bytea, %(sha)s::text, %(content_type)s::text,
+  %(headers)s::jsonb, %(weak)s::boolean, %(state)s::text, %(reason)s::text, %(event_type)s::text, %(sender)s::text,
+  '', '', '[]', '{}', 0, clock_timestamp(), 0, 0, clock_timestamp(),
+  CASE WHEN %(state)s::text <> 'received' THEN clock_timestamp() END)
 ON CONFLICT (webhook_id, external_id) DO UPDATE SET duplicates = inbound_messages.duplicates + 1,
   conflicts = inbound_messages.conflicts + (inbound_messages.body_sha256 <> excluded.body_sha256)::int
 RETURNING id, xmax = 0, body_sha256
@@ -146,9 +149,13 @@ def task_problems(document: dict[str, Any]) -> list[FieldError]:
 
 
 def _store(row: dict[str, Any]) -> tuple[int, bool, str]:
-    with connection.cursor() as cursor:
-        cursor.execute(_STORE, row)
-        message_id, fresh, sha = cursor.fetchone()
+    connection.ensure_connection()
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        cursor.execute(_STORE, row, prepare=True)
+        stored = cursor.fetchone()
+    if stored is None:
+        raise DatabaseError("the message was not stored")
+    message_id, fresh, sha = stored
     return int(message_id), bool(fresh), str(sha)
 
 
