@@ -6,15 +6,17 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import Group
 from django.utils import timezone
+from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from tasks import lifecycle, services
 from tasks.actors import Actor
 from tasks.drafts import Source
 from tasks.executors import registry
 from tasks.lifecycle import End, Lease
-from tasks.models import AgencyTask, TaskExecution
+from tasks.models import AgencyTask, TaskExecution, Worker
 from tasks.review import claims, comments
 from tasks.states import Attempt, Status
 from tasks.tests.factories import UserFactory, make_task
@@ -60,6 +62,7 @@ def build() -> Scene:
     high = _waiting(actor)
     edited = _edited(actor, ana)
     _done(actor)
+    _staffed(actor)
     return Scene(ana, ben, ola, _failed(actor), _asking(actor), _running(actor), edited, high)
 
 
@@ -130,8 +133,24 @@ def _done(actor: Actor) -> None:
     end = End(
         Status.COMPLETED, Attempt.SUCCESS, output={"data": {"ok": True}}, summary="GET answered 200 OK", duration_ms=240
     )
-    for number in range(6):
+    for number in range(12):
         attempt(make_task(actor, title=f"Nightly sync {number + 1}", maxRetries=0), end)
+
+
+def _staffed(actor: Actor) -> None:
+    """Workers that live, beat that rings, work that ended through the day and work that is planned."""
+    for kind in settings.SLOTS:
+        Worker.objects.create(name=f"scene:{kind}", kind=kind, slots=10, busy=1)
+    every = IntervalSchedule.objects.create(every=1, period="seconds")
+    PeriodicTask.objects.create(
+        name="tick", task="tasks.jobs.process_pending", interval=every, last_run_at=timezone.now()
+    )
+    for number, done in enumerate(AgencyTask.objects.filter(status=Status.COMPLETED).order_by("pk")):
+        hours = (3 * number) % 22
+        AgencyTask.objects.filter(pk=done.pk).update(completed_at=timezone.now() - dt.timedelta(hours=hours))
+    for number, title in enumerate(("Monthly report for Acme", "Remind Borealis of the workshop"), 1):
+        when = timezone.now() + dt.timedelta(hours=7 * number)
+        make_task(actor, title=title, scheduledFor=when.isoformat(), executionType="scheduled")
 
 
 def _failed(actor: Actor) -> AgencyTask:

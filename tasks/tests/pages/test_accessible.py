@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from django.urls import reverse
+from selenium.webdriver.common.keys import Keys
 
 from tasks.models import Approval, ReviewPolicy, TaskEvent
 from tasks.tests.factories import UserFactory
@@ -91,15 +92,15 @@ def test_axe_would_find_something(page: Page) -> None:
     assert {"image-alt", "label", "button-name"} <= rules
 
 
-@pytest.mark.parametrize("name", ["reject", "confirm", "ask", "defer", "help"])
-def test_dialogs_take_the_focus_and_give_it_back(page: Page, name: str) -> None:
+def test_dialogs_take_the_focus_and_give_it_back(page: Page) -> None:
     here = scene.build()
-    key = {"reject": "r", "confirm": "a", "ask": "q", "defer": "s", "help": "?"}[name]
     page.sign_in(here.ben).queue(f"{here.high.pk}/")
-    page.press(key)
-    page.wait(lambda: page.driver.execute_script(f"return document.getElementById('{name}').open"))
-    inside = f"return document.getElementById('{name}').contains(document.activeElement)"
-    assert page.driver.execute_script(inside)
-    assert page.violations() == []
-    page.press("\ue00c")
-    page.wait(lambda: not page.driver.execute_script(f"return document.getElementById('{name}').open"))
+    for key, name in {"r": "reject", "a": "confirm", "q": "ask", "s": "defer", "?": "help"}.items():
+        is_open = f"return document.getElementById('{name}').open"
+        page.press(key)
+        page.wait(lambda is_open=is_open: page.driver.execute_script(is_open))
+        inside = f"return document.getElementById('{name}').contains(document.activeElement)"
+        assert page.driver.execute_script(inside), name
+        assert page.violations() == [], name
+        page.press(Keys.ESCAPE)
+        page.wait(lambda is_open=is_open: not page.driver.execute_script(is_open))
