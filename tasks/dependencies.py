@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from django.db import connection
 
@@ -40,7 +41,9 @@ def add_dependencies(wanted: Sequence[tuple[AgencyTask, Sequence[int]]]) -> None
             for upstream in sorted(set(upstreams))
         ]
     TaskDependency.objects.bulk_create(rows)
-    _count([task.pk for task, upstreams in wanted if upstreams])
+    counted = _count([task.pk for task, upstreams in wanted if upstreams])
+    for task, _upstreams in wanted:
+        task.__dict__.update(counted.get(task.pk, {}))
     lifecycle.cancel_followers([pk for pk, status in known.items() if status in TERMINAL - {Status.COMPLETED}])
 
 
@@ -55,6 +58,12 @@ def replace_dependencies(task: AgencyTask, upstreams: Sequence[int]) -> None:
         add_dependencies([(task, upstreams)])
     else:
         _count([task.pk])
+
+
+def waits_in_vain(task: AgencyTask) -> bool:
+    """Whether a task it waits for has ended otherwise than completed."""
+    ended = TERMINAL - {Status.COMPLETED}
+    return TaskDependency.objects.filter(task=task, met=False, depends_on__status__in=ended).exists()
 
 
 def _is_met(task: AgencyTask, status: str) -> bool:
@@ -72,10 +81,14 @@ def _reaches(starts: Sequence[int], goal: int) -> bool:
         return cursor.fetchone() is not None
 
 
-def _count(ids: Sequence[int]) -> None:
+def _count(ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """Writes the counts; answers what changed of each task."""
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE agency_tasks t SET unmet_dependencies = (SELECT count(*) FROM task_dependencies d"
-            " WHERE d.task_id = t.id AND NOT d.met) WHERE t.id = ANY(%s)",
+            " WHERE d.task_id = t.id AND NOT d.met) WHERE t.id = ANY(%s)"
+            " RETURNING t.id, t.unmet_dependencies, t.version, t.updated_at",
             [list(ids)],
         )
+        names = ("unmet_dependencies", "version", "updated_at")
+        return {row[0]: dict(zip(names, row[1:], strict=True)) for row in cursor.fetchall()}

@@ -11,11 +11,11 @@ from django.utils import timezone
 
 from tasks import copying, drafts, lifecycle, outcomes
 from tasks.actors import Actor
-from tasks.dependencies import add_dependencies, replace_dependencies
+from tasks.dependencies import add_dependencies, replace_dependencies, waits_in_vain
 from tasks.drafts import Source
 from tasks.errors import Conflict, Invalid, NotFound, Stale
 from tasks.inputs import TaskChanges, TaskInput
-from tasks.models import AgencyTask, Approval, Priority, TaskEvent, Urgency
+from tasks.models import AgencyTask, Approval, OnDependencyFailure, Priority, TaskEvent, Urgency
 from tasks.review import policy
 from tasks.review.decisions import approve, reject
 from tasks.states import EDITABLE, REPLAYABLE, Review, Status
@@ -82,14 +82,9 @@ def start(rows: Sequence[AgencyTask], actor: Actor) -> None:
     """Queues those of freshly made tasks that may run at once."""
     if not rows:
         return
-    queued = set(lifecycle.queue_ready([row.pk for row in rows], actor, "Starts at once"))
-    if queued:
-        fresh = AgencyTask.objects.only("status", "version", "queued_at", "updated_at", "unmet_dependencies")
-        now = fresh.in_bulk(list(queued))
-        for row in rows:
-            if row.pk in now:
-                for name in ("status", "version", "queued_at", "updated_at", "unmet_dependencies"):
-                    setattr(row, name, getattr(now[row.pk], name))
+    changed = {row["id"]: row for row in lifecycle.queue_new([row.pk for row in rows], actor, "Starts at once")}
+    for row in rows:
+        row.__dict__.update(changed.get(row.pk, {}))
 
 
 def duplicate(task_id: int, actor: Actor) -> AgencyTask:
@@ -284,6 +279,8 @@ def replay(task_id: int, actor: Actor) -> AgencyTask:
         task = _locked(task_id)
         if task.status not in REPLAYABLE:
             raise Conflict(f"A task that is {task.status} cannot be run again; make a copy instead")
+        if task.on_dependency_failure == OnDependencyFailure.CANCEL and waits_in_vain(task):
+            raise Conflict("A task it depends on did not complete: run that one again first")
         if task.review == Review.REJECTED:
             Approval.objects.filter(task=task, voided_at__isnull=True).update(voided_at=timezone.now())
             AgencyTask.objects.filter(pk=task.pk).update(
@@ -310,7 +307,8 @@ def answer(task_id: int, actor: Actor, given: dict[str, Any], *, token: str = ""
             raise Conflict(f"The task is {task.status}; it asks nothing")
         if token and token != str(task.waiting_token):
             raise Stale("The task asks something else by now; look again")
-        if task.waiting_for["kind"] == outcomes.OUTCOME_UNKNOWN:
+        asked = _question(task)
+        if asked["kind"] == outcomes.OUTCOME_UNKNOWN:
             _answer_unknown(task, actor, given.get("answer"))
         else:
             _answer_question(task, actor, given)
@@ -319,10 +317,15 @@ def answer(task_id: int, actor: Actor, given: dict[str, Any], *, token: str = ""
             kind="answered",
             actor=str(actor),
             actor_user_id=actor.user_id,
-            data={"question": task.waiting_for["question"], "kind": task.waiting_for["kind"]},
+            data={"question": asked["question"], "kind": asked["kind"]},
         )
     task.refresh_from_db()
     return task
+
+
+def _question(task: AgencyTask) -> dict[str, Any]:
+    """What the task asks; the database holds one for every task that waits."""
+    return dict(task.waiting_for or {})
 
 
 def _answer_unknown(task: AgencyTask, actor: Actor, choice: Any) -> None:
@@ -341,7 +344,7 @@ def _answer_unknown(task: AgencyTask, actor: Actor, choice: Any) -> None:
 def _answer_question(task: AgencyTask, actor: Actor, given: dict[str, Any]) -> None:
     if "answer" not in given:
         raise Invalid([FieldError("#/answer", "missing", "answer is required")])
-    offered = [option["value"] for option in task.waiting_for["options"]]
+    offered = [option["value"] for option in _question(task)["options"]]
     if offered and given["answer"] not in offered:
         message = f"answer must be one of {', '.join(map(str, offered))}"
         raise Invalid([FieldError("#/answer", "choice", message)])
@@ -351,7 +354,7 @@ def _answer_question(task: AgencyTask, actor: Actor, given: dict[str, Any]) -> N
 
 def _with_earlier(task: AgencyTask, given: dict[str, Any]) -> dict[str, Any]:
     """The answer, and under `answers` every one of this run by its question's key: work that starts over needs them all."""
-    key = (task.waiting_for.get("context") or {}).get("key")
+    key = (_question(task).get("context") or {}).get("key")
     if not key:
         return given
     return {**given, "answers": {**(task.answer or {}).get("answers", {}), key: given["answer"]}}

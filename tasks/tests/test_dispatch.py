@@ -177,6 +177,18 @@ def test_what_a_dependency_does_that_failed_before(policy: str, at_once: str) ->
     assert invariants.check() == []
 
 
+def test_what_was_cancelled_with_its_dependency_is_run_again_after_it() -> None:
+    first = make_task()
+    second = make_task(dependsOn=[first.pk], onDependencyFailure="cancel")
+    finish(claim()[0], Status.FAILED)
+    with pytest.raises(Conflict, match="run that one again first"):
+        services.replay(second.pk, SYSTEM)
+    services.replay(first.pk, SYSTEM)
+    services.replay(second.pk, SYSTEM)
+    finish(claim()[0], Status.COMPLETED)
+    assert now(second).status == "queued"
+
+
 def test_a_blocked_task_goes_on_when_its_dependency_is_run_again() -> None:
     first = make_task()
     second = make_task(dependsOn=[first.pk])
