@@ -8,7 +8,10 @@ import requests
 from celery import Celery
 from psycopg_pool import ConnectionPool
 
-TABLE = "CREATE TABLE IF NOT EXISTS bare_results (id bigserial PRIMARY KEY, n int, status int, body jsonb, at timestamptz DEFAULT now())"
+TABLE = (
+    "CREATE TABLE IF NOT EXISTS bare_results"
+    " (id bigserial PRIMARY KEY, n int, status int, body jsonb, at timestamptz DEFAULT now())"
+)
 INSERT = "INSERT INTO bare_results (n, status, body) VALUES (%s, %s, %s::jsonb)"
 
 app = Celery("bare", broker=os.environ.get("REDIS_URL"))

@@ -51,7 +51,8 @@ def running() -> Iterator[str]:
     """The address of a target in a process of its own."""
     command = [sys.executable, "-m", "bench.target"]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None and process.stdin is not None
+    assert process.stdout is not None
+    assert process.stdin is not None
     try:
         yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
     finally:

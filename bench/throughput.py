@@ -24,7 +24,6 @@ import psutil
 import psycopg
 
 from agency.local import stage
-from agency.local.product import worker
 from agency.local.stage import Stage
 from bench import bare_celery, sql_floor, target
 

@@ -81,7 +81,7 @@ def prune(days: int, batch: int = PRUNE_BATCH) -> int:
     Artifact.objects.filter(pk__in=[row.pk for row in rows]).delete()
     for row in rows:
         try:
-            row.file.storage.delete(row.file.name)
+            row.file.storage.delete(str(row.file.name))
         except OSError as error:
             logger.warning("artifact file %s could not be removed: %s", row.file.name, error)
     return len(rows)

@@ -76,7 +76,7 @@ class RunningAttempt:
         A call longer than a lease is covered by the heartbeats, so the margin asked for is short.
         """
         self.check()
-        params = {
+        params: dict[str, Any] = {
             "id": self.task.id,
             "epoch": self.lease.epoch,
             "owner": self.lease.owner,
@@ -110,7 +110,7 @@ class RunningAttempt:
 
     def _settle(self, step: str, state: str, response: Any) -> None:
         safe, _ = clean(credentials.redact(response))
-        params = {
+        params: dict[str, Any] = {
             "id": self.task.id,
             "generation": self.task.run_generation,
             "step": step,
@@ -140,7 +140,7 @@ class RunningAttempt:
             ),
             64 << 10,
         )
-        params = {
+        params: dict[str, Any] = {
             "execution": self.task.execution_id,
             "total": total,
             "done": index + (status in ("success", "skipped")),
@@ -161,7 +161,7 @@ class RunningAttempt:
 
     def record_session(self, *, session_id: str = "", debug_url: str = "", recording_url: str = "") -> None:
         """Keeps the links of a remote browser session on the execution."""
-        params = {
+        params: dict[str, Any] = {
             "execution": self.task.execution_id,
             "session": clean_text(session_id, 200),
             "debug": clean_text(debug_url),

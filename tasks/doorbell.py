@@ -32,7 +32,7 @@ def ring(queue: str) -> bool:
     try:
         if cache.add(_mark(queue), 1, timeout=RING_LASTS_S):
             app.send_task("tasks.jobs.ring", args=[queue], queue=queue, expires=30)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 a lost ring is no loss, whatever lost it
         _silent_until = time.monotonic() + SILENCE_S
         logger.warning("[TaskExecution] doorbell of queue %s not rung: %s", queue, error.__class__.__name__)
         return False
@@ -43,7 +43,7 @@ def heard(queue: str) -> None:
     """Called before a worker looks for work: whatever is committed from now on rings anew."""
     try:
         cache.delete(_mark(queue))
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 the mark expires by itself
         logger.warning("[TaskExecution] the ring of queue %s stays marked: %s", queue, error.__class__.__name__)
 
 

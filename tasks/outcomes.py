@@ -45,7 +45,7 @@ def unknown_question(error: str) -> dict[str, Any]:
     }
 
 
-def settle_unknown(lost: Lost, account: Account) -> Outcome:
+def settle_unknown(lost: Lost, account: Account) -> Failed | NeedsInput:
     """SPEC §3: repeatable work is tried again; work that must not happen twice follows onUnknownOutcome."""
     if account.effect != Effect.ONCE or account.on_unknown == "retry":
         return Failed(lost.error, heals=True, code="outcome_unknown", timed_out=True, output=lost.output)

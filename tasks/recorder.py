@@ -113,7 +113,7 @@ class Recorder:
     def _write(self, ends: Sequence[Ended]) -> None:
         try:
             kept = _finish(ends)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 reported one by one below
             if len(ends) == 1:
                 kept = _finish_whatever_happens(ends[0], error)
             else:  # one of them spoils it for all: each on its own

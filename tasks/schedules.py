@@ -103,7 +103,7 @@ def _start(schedule: TaskSchedule) -> int:
 def _due(schedule: TaskSchedule, now: dt.datetime) -> list[Occurrence]:
     if schedule.next_run_at is None:
         return []
-    found = []
+    found: list[Occurrence] = []
     for occurrence in after(schedule.cron, zone_of(schedule.timezone), schedule.next_run_at - dt.timedelta(seconds=1)):
         past_end = schedule.ends_at is not None and occurrence.at > schedule.ends_at
         if occurrence.at > now or past_end or len(found) == MAX_MISSED:

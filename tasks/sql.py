@@ -189,7 +189,7 @@ _READY = f"""t.status = 'pending' AND t.assigned_to_bot AND t.unmet_dependencies
 _TO_QUEUED = """
 UPDATE agency_tasks t SET status = 'queued', status_reason = %(reason)s, status_actor = %(actor)s,
   queued_at = clock_timestamp(), dispatched_at = clock_timestamp(), dispatch_count = 0
-FROM due WHERE t.id = due.id RETURNING t.id, t.queue
+FROM due WHERE t.id = due.id RETURNING t.id, t.queue, t.status, t.version, t.queued_at, t.updated_at
 """
 
 #: pending → queued for everything that has become due.

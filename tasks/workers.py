@@ -28,7 +28,7 @@ def ring(queue: str) -> None:
 class RunnerStep(bootsteps.StartStopStep):
     """Starts one runner for each work queue that the Celery worker consumes."""
 
-    requires = {"celery.worker.components:Pool"}
+    requires = ("celery.worker.components:Pool",)
 
     def __init__(self, parent: Any, **options: Any) -> None:
         super().__init__(parent, **options)

@@ -74,7 +74,7 @@ def _fingerprint(request: Request) -> str:
 
 
 def _replay(request: Request, key: str) -> Response:
-    row = IdempotencyKey.objects.filter(user=request.user, key=key).first()
+    row = IdempotencyKey.objects.filter(user_id=request.user.pk or 0, key=key).first()
     if row is None:
         raise Problem(409, "A request with this Idempotency-Key has just ended; send it again", kind="idempotency-key")
     if row.fingerprint != _fingerprint(request):
@@ -96,7 +96,7 @@ class _Again(Response):
         self._kept = bytes(row.body)
 
     @property
-    def rendered_content(self) -> bytes:
+    def rendered_content(self) -> bytes:  # type: ignore[override]
         """The bytes of the first answer."""
         self["Content-Type"] = JsonRenderer.media_type
         return self._kept

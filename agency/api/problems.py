@@ -141,8 +141,9 @@ def _drf(error: exceptions.APIException) -> Problem:
     headers = {}
     if getattr(error, "auth_header", None):
         headers["WWW-Authenticate"] = error.auth_header  # type: ignore[attr-defined]
-    if isinstance(error, exceptions.Throttled) and error.wait is not None:
-        headers["Retry-After"] = str(max(1, math.ceil(error.wait)))
+    wait = getattr(error, "wait", None)  # DRF's Throttled carries it, in seconds
+    if wait is not None:
+        headers["Retry-After"] = str(max(1, math.ceil(wait)))
     return Problem(error.status_code, _sentence(error.detail), headers=headers)
 
 

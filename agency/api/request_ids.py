@@ -19,7 +19,7 @@ def request_id_of(request: HttpRequest) -> str:
         inner = getattr(request, "_request", request)
         given = request.headers.get(HEADER, "")
         known = getattr(inner, "request_id", None) or (given if _SAFE.fullmatch(given) else uuid.uuid4().hex)
-        inner.request_id = known
+        setattr(inner, "request_id", known)  # noqa: B010 an attribute of ours on Django's request
     return str(known)
 
 

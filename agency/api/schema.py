@@ -51,6 +51,8 @@ class ProblemOut(BaseModel):
 class Schema(AutoSchema):
     """One operation of the document."""
 
+    view: Any  # an ApiView: drf-spectacular knows only its base
+
     def get_operation(
         self, path: str, path_regex: str, path_prefix: str, method: str, registry: ComponentRegistry
     ) -> dict[str, Any] | None:
@@ -157,9 +159,7 @@ class Schema(AutoSchema):
 
     def _keep(self, schemas: dict[str, Any]) -> None:
         for name, schema in schemas.items():
-            component = ResolvedComponent(
-                name=name, type=ResolvedComponent.SCHEMA, object=name, schema=_clean(schema)
-            )
+            component = ResolvedComponent(name=name, type=ResolvedComponent.SCHEMA, object=name, schema=_clean(schema))
             self.registry.register_on_missing(component)
 
 

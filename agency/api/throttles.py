@@ -24,7 +24,7 @@ class LimitThrottle(BaseThrottle):
         name = view.limit_of(request.method or "GET")
         token = request.auth if isinstance(request.auth, ApiToken) else None
         try:
-            count = limits.take(name, request.user.pk, token)
+            count = limits.take(name, request.user.pk or 0, token)
         except limits.CannotCount:
             wait = {"Retry-After": str(math.ceil(limits.REST_S))}
             raise Problem(503, "Decisions cannot be counted at the moment; try again", headers=wait) from None

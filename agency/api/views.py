@@ -31,6 +31,8 @@ def _in_one_transaction(handler: Handler) -> Handler:
     @wraps(handler)
     def run(view: ApiView, request: Any, *args: Any, **kwargs: Any) -> Response:
         key = idempotency.key_of(request)
+        if key is None and request.method in view.transact_themselves and "If-Match" not in request.headers:
+            return handler(view, request, *args, **kwargs)
         with transaction.atomic():
             with connection.cursor() as cursor:
                 cursor.execute("SELECT set_config('agency.request_id', %s, true)", [request_id_of(request)])
@@ -47,15 +49,17 @@ class ApiView(APIView):
     A view names what differs: `scopes` = {"POST": "review"}, `limits` = {"POST": "approve"}.
     """
 
-    authentication_classes: ClassVar = [TokenAuthentication, SessionAuthentication]
-    permission_classes: ClassVar = [HasScope]
-    parser_classes: ClassVar = [StrictJsonParser]
-    renderer_classes: ClassVar = [JsonRenderer]
-    throttle_classes: ClassVar = [LimitThrottle]
+    authentication_classes = [TokenAuthentication, SessionAuthentication]
+    permission_classes = [HasScope]
+    parser_classes = [StrictJsonParser]
+    renderer_classes = [JsonRenderer]
+    throttle_classes = [LimitThrottle]
     scopes: ClassVar[dict[str, str]] = {}
     limits: ClassVar[dict[str, str]] = {}
     #: False for what must not run inside a transaction; Idempotency-Key is then not honoured.
     one_transaction: ClassVar[bool] = True
+    #: Methods whose service is one transaction that names the request: a second one around it only costs.
+    transact_themselves: ClassVar[frozenset[str]] = frozenset()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -75,9 +79,9 @@ class ApiView(APIView):
         """The name of the rate limit that a method counts against."""
         return self.limits.get(method, "read" if method in SAFE else "write")
 
-    def finalize_response(self, request: Any, response: Response, *args: Any, **kwargs: Any) -> Response:  # type: ignore[override]
+    def finalize_response(self, request: Any, response: Response, *args: Any, **kwargs: Any) -> Response:
         """Adds what the throttle found."""
-        done: Response = super().finalize_response(request, response, *args, **kwargs)  # type: ignore[assignment]
+        done: Response = super().finalize_response(request, response, *args, **kwargs)
         for name, value in getattr(request, "limit_headers", {}).items():
             done.headers[name] = value
         return done

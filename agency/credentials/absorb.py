@@ -106,7 +106,10 @@ def _rewrite_steps(config: dict[str, Any], put: Callable[[str, str, Any], Any]) 
     lists = {name: config[name] for name in STEP_LISTS if isinstance(config.get(name), list)}
     return {
         **config,
-        **{name: [_rewrite_step(step, f"{name}/{n}", put) for n, step in enumerate(steps)] for name, steps in lists.items()},
+        **{
+            name: [_rewrite_step(step, f"{name}/{n}", put) for n, step in enumerate(steps)]
+            for name, steps in lists.items()
+        },
     }
 
 

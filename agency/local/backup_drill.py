@@ -139,7 +139,7 @@ def _counts(environment: Mapping[str, str]) -> dict[str, int]:
 
 def _one(environment: Mapping[str, str], query: str) -> int:
     with psycopg.connect(environment["DATABASE_URL"]) as connection:
-        row = connection.execute(query).fetchone()  # type: ignore[arg-type]
+        row = connection.execute(query).fetchone()
     return int(row[0]) if row else 0
 
 

@@ -21,6 +21,8 @@ DRAIN_AT_MOST_EVERY = 1.0  # seconds; threads that find dead connections togethe
 class DatabaseWrapper(base.DatabaseWrapper):
     """One thread's connection, lent by the process's pool."""
 
+    _connection_pools: dict[str, Any]  # Django's own, one for each alias of the process
+
     @property
     def pool(self) -> Any:
         """The process's pool for this alias; None where the settings ask for none. As Django's, but for the check."""
@@ -32,6 +34,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return self._connection_pools[self.alias]
 
     def _new_pool(self, options: dict[str, Any]) -> ConnectionPool[Any]:
+        drained = 0.0
+
         def check(connection: psycopg.Connection[Any]) -> None:
             nonlocal drained
             try:
@@ -42,11 +46,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
                     pool.drain()
                 raise
 
-        drained = 0.0
         pool: ConnectionPool[Any] = ConnectionPool(
             kwargs={**self.get_connection_params(), "autocommit": True},
             open=False,  # Django opens it with the first connection
-            configure=self._configure_connection,
+            configure=self._configure_connection,  # type: ignore[attr-defined]
             check=check,
             **options,
         )

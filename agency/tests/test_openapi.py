@@ -14,7 +14,7 @@ from django.test import Client
 
 from agency.api.document import document
 from agency.local.checkout import CHECKOUT
-from tasks.tests.api_client import ALL, CALL, Api
+from tasks.tests.api_client import Api
 
 COMMITTED = CHECKOUT / "docs" / "openapi.json"
 #: 400, 412 and 422 refuse what no schema can say: a cursor, an ETag or an Idempotency-Key that is not ours, an address

@@ -156,8 +156,8 @@ def _kind(spec: dict[str, Any], defs: dict[str, Any]) -> str:
         return " or ".join(dict.fromkeys(kinds))
     if spec.get("type") == "array":
         return f"list of {_kind(spec.get('items', {}), defs)}"
-    kinds = spec.get("format") or spec.get("type") or "any JSON"
-    return (" or ".join(kinds) if isinstance(kinds, list) else str(kinds)) + _bounds(spec)
+    named = spec.get("format") or spec.get("type") or "any JSON"
+    return (" or ".join(named) if isinstance(named, list) else str(named)) + _bounds(spec)
 
 
 def _bounds(spec: dict[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -16,12 +16,15 @@ from tasks.drafts import Source
 from tasks.errors import NotFound, Stale
 from tasks.models import AgencyTask
 
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser
+
 API = Source(type="api")
 
 
 def actor_of(request: Request) -> Actor:
     """The caller, for the audit trail."""
-    return Actor.user(request.user, "api")
+    return Actor.user(cast("AbstractBaseUser", request.user), "api")
 
 
 #: Requests of these kinds add to the queue.
@@ -55,7 +58,9 @@ class TaskView(ApiView):
         if locked.values_list("version", flat=True).get() != expected:
             raise Stale("The task was changed since you read it")
 
-    def shown(self, request: Request, task: AgencyTask, status: int = 200, **headers: Any) -> Response:
-        """A task as the answer, with its ETag."""
-        response = Response(task_out(task, request.user), status=status, headers=headers)
+    def shown(
+        self, request: Request, task: AgencyTask, status: int = 200, waits: list[int] | None = None, **headers: Any
+    ) -> Response:
+        """A task as the answer, with its ETag. `waits` saves asking what it depends on."""
+        response = Response(task_out(task, request.user, waits), status=status, headers=headers)
         return tagged(response, etag(task.version))

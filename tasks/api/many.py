@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from django.db import transaction
 from rest_framework.request import Request
@@ -62,7 +62,7 @@ def _item(index: int, made: bulk.Made) -> BulkItem:
     row = made.rows.get(index)
     if row is not None:
         return BulkItem.model_construct(
-            index=index, success=True, id=row.pk, task_uuid=row.task_uuid, status=row.status, error=None
+            index=index, success=True, id=row.pk, task_uuid=row.task_uuid, status=cast("Any", row.status), error=None
         )
     errors = made.errors.get(index)
     reason = str(Invalid(errors)) if errors else "Not created, because others are wrong"
@@ -118,7 +118,7 @@ def _act(request: Request, body: BulkActionBody, index: int, task_id: int) -> Bu
             index=index, success=False, id=task_id, task_uuid=None, status=None, error=str(refused), code=code
         )
     return BulkItem.model_construct(
-        index=index, success=True, id=task_id, task_uuid=row.task_uuid, status=row.status, error=None
+        index=index, success=True, id=task_id, task_uuid=row.task_uuid, status=cast("Any", row.status), error=None
     )
 
 

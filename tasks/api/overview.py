@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -37,7 +39,7 @@ class Queue(TaskView):
         running, waiting = overview.queue(rows, query.limit)
         counts = overview.queue_counts(access.visible_to(request.user))
         answer = QueueOut.model_construct(
-            **counts, running=tasks_out(running, request.user), next=tasks_out(waiting, request.user)
+            None, **counts, running=tasks_out(running, request.user), next=tasks_out(waiting, request.user)
         )
         return Response(answer)
 
@@ -51,7 +53,7 @@ class TaskTypes(TaskView):
         return Response([_type_out(executor) for executor in registry.known().values()])
 
 
-def _type_out(executor: Executor[object]) -> TaskTypeOut:
+def _type_out(executor: Executor[Any]) -> TaskTypeOut:
     return TaskTypeOut.model_construct(
         type=executor.type,
         label=executor.label,
@@ -72,4 +74,4 @@ class ProcessPending(TaskView):
         """One tick of the processor: queues what is due, as `manage.py process_pending_tasks` does."""
         require_staff(request)
         parse(Nothing, request.data)
-        return Response(TickOut.model_construct(**dispatch.process_pending_tasks().as_dict()))
+        return Response(TickOut.model_construct(None, **dispatch.process_pending_tasks().as_dict()))

@@ -104,7 +104,7 @@ class TemplateList(TaskView):
         """Makes a template: the fields of a task with {{slots}}, and the JSON Schema of what fills them."""
         require_permission(request, "tasks.add_tasktemplate")
         body = parse(TemplateIn, request.data)
-        row = TaskTemplate(**body.model_dump(), created_by=request.user)
+        row = TaskTemplate(**body.model_dump(), created_by_id=request.user.pk)
         row = _saved(lambda: templates.save(row, actor_of(request)))
         row.refresh_from_db()
         return _shown(row, template_out, 201, Location=reverse("tasks-api:template", args=[row.pk]))
@@ -166,7 +166,7 @@ class ScheduleList(TaskView):
         body = parse(ScheduleIn, request.data)
         fields = body.model_dump(exclude={"template_id"})
         template = _template_for(request, body.template_id)
-        row = TaskSchedule(**fields, template=template, created_by=request.user)
+        row = TaskSchedule(**fields, template=template, created_by_id=request.user.pk)
         row = _saved(lambda: schedules.save(row))
         row.refresh_from_db()
         return _shown(row, schedule_out, 201, Location=reverse("tasks-api:schedule", args=[row.pk]))

@@ -6,7 +6,7 @@ import datetime as dt
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from pydantic import Field, RootModel
 
@@ -155,19 +155,19 @@ class TickOut(Answer):
 def tasks_out(rows: Sequence[AgencyTask], user: Any) -> list[TaskOut]:
     """Many tasks with one query for what they depend on."""
     waits = _dependencies(row.pk for row in rows)
-    sensitive = access.sees_sensitive(user)
-    return [TaskOut.model_construct(**_fields(row, waits[row.pk], user, sensitive)) for row in rows]
+    return [TaskOut.model_construct(**_fields(row, waits[row.pk], user)) for row in rows]
 
 
-def task_out(row: AgencyTask, user: Any) -> TaskOut:
-    """One task."""
-    return tasks_out([row], user)[0]
+def task_out(row: AgencyTask, user: Any, waits: list[int] | None = None) -> TaskOut:
+    """One task. `waits` are the tasks it depends on, where the caller knows them."""
+    known = _dependencies([row.pk])[row.pk] if waits is None else waits
+    return TaskOut.model_construct(**_fields(row, known, user))
 
 
 def task_detail(row: AgencyTask, executions: Sequence[TaskExecution], user: Any) -> TaskDetail:
     """One task with its latest attempts."""
     sensitive = access.sees_sensitive(user)
-    fields = _fields(row, _dependencies([row.pk])[row.pk], user, sensitive)
+    fields = _fields(row, _dependencies([row.pk])[row.pk], user)
     return TaskDetail.model_construct(
         **fields, recent_executions=[execution_out(item, sensitive=sensitive) for item in executions]
     )
@@ -192,9 +192,8 @@ _SAME = (
 )  # fmt: skip
 
 
-def _fields(row: AgencyTask, depends_on: list[int], user: Any, sensitive: bool) -> dict[str, Any]:
+def _fields(row: AgencyTask, depends_on: list[int], user: Any) -> dict[str, Any]:
     fields = {name: getattr(row, name) for name in _SAME}
-    own = user is not None and row.created_by_id == user.pk
     return fields | {
         "id": row.pk,
         "priority": Priority(row.priority).label,
@@ -207,9 +206,17 @@ def _fields(row: AgencyTask, depends_on: list[int], user: Any, sensitive: bool) 
         "last_error": row.last_error or None,
         "result_summary": row.result_summary or None,
         "cancel_requested": row.cancel_requested_at is not None,
-        "original_message": row.original_message or None if own or sensitive else None,
+        "original_message": _original(row, user),
         "created_by": _name(row.created_by) if row.created_by_id else None,
     }
+
+
+def _original(row: AgencyTask, user: Any) -> str | None:
+    """What somebody wrote is for who made the task of it, and for those who may see such things."""
+    if not row.original_message:
+        return None
+    own = user is not None and row.created_by_id == user.pk
+    return row.original_message if own or access.sees_sensitive(user) else None
 
 
 def _name(user: Any) -> str:
@@ -222,7 +229,7 @@ def execution_out(row: TaskExecution, *, sensitive: bool) -> ExecutionOut:
         id=row.pk,
         task_id=row.task_id,
         attempt=row.attempt,
-        status=row.status,
+        status=cast("Any", row.status),
         triggered_by=row.triggered_by,
         worker=row.worker,
         started_at=row.started_at,

@@ -85,7 +85,7 @@ def _choices(kind: type) -> list[tuple[str, str]]:
 
 
 class AgencyTask(models.Model):
-    """What to do, when, and under whose approval. `status` is written by tasks/lifecycle.py alone.
+    """What to do, when, and under whose approval. `status` is written by tasks/lifecycle alone.
 
     The trigger of migration 0002 refuses transitions outside tasks/states.py, keeps `version`, `updated_at` and
     `rank_at`, and writes one TaskEvent per change of status from `status_reason` and `status_actor`.

@@ -47,5 +47,5 @@ def task_input(**fields: Any) -> TaskInput:
     return TaskInput.model_validate(raw)
 
 
-def make_task(actor: Actor | None = None, source: Source = Source(), **fields: Any) -> AgencyTask:
-    return services.create(task_input(**fields), actor or Actor("test"), source)
+def make_task(actor: Actor | None = None, source: Source | None = None, **fields: Any) -> AgencyTask:
+    return services.create(task_input(**fields), actor or Actor("test"), source or Source())

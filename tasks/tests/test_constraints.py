@@ -57,10 +57,10 @@ TASK_RULES: dict[str, list[tuple[str, str]]] = {
 
 def refused_by(name: str, statement: str, params: object) -> None:
     """Raises unless the statement is refused by exactly this constraint."""
-    with pytest.raises(IntegrityError) as error, transaction.atomic(), connection.cursor() as cursor:
+    with pytest.raises(IntegrityError) as error, transaction.atomic(), connection.cursor() as cursor:  # noqa: PT012
         cursor.execute("SET LOCAL session_replication_role = replica")  # the triggers have tests of their own
         cursor.execute(statement, params)
-    assert getattr(error.value.__cause__, "diag").constraint_name == name
+    assert error.value.__cause__.diag.constraint_name == name
 
 
 @pytest.mark.parametrize(

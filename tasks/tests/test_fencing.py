@@ -281,7 +281,7 @@ def test_hostile_output_never_stands_in_the_way_of_the_end(runner: Runner, kind:
     assert task.attempt_count == 1
 
 
-@pytest.mark.parametrize("error", ["NUL \x00 and \ud800", "x" * 1_000_000])
+@pytest.mark.parametrize("error", ["NUL \x00 and \ud800", "x" * 1_000_000], ids=["unstorable", "long"])
 def test_hostile_errors_are_stored_clean(runner: Runner, error: str) -> None:
     def script(ctx: Any) -> Any:
         raise RuntimeError(error)

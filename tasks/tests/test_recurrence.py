@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from itertools import islice
+from itertools import islice, pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -58,12 +58,12 @@ def test_an_unknown_zone_is_refused() -> None:
 @given(
     zone=st.sampled_from(ZONES),
     cron=st.sampled_from(["0 9 * * *", "30 2 * * *", "*/20 * * * *", "15 1 * * 0", "0 0 1 * *"]),
-    start=st.datetimes(min_value=dt.datetime(2024, 1, 1), max_value=dt.datetime(2034, 1, 1)),  # noqa: DTZ001
+    start=st.datetimes(min_value=dt.datetime(2024, 1, 1), max_value=dt.datetime(2034, 1, 1)),
 )
 def test_occurrences_are_later_than_the_start_in_order_and_named_once(zone: str, cron: str, start: dt.datetime) -> None:
     begin = start.replace(tzinfo=dt.UTC)
     found = list(islice(after(cron, ZoneInfo(zone), begin), 30))
-    assert all(a.at < b.at for a, b in zip(found, found[1:], strict=False))
+    assert all(a.at < b.at for a, b in pairwise(found))
     assert found[0].at > begin
     assert len({o.name for o in found}) == len(found)
     again = list(islice(after(cron, ZoneInfo(zone), found[0].at), 29))

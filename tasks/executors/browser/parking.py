@@ -42,7 +42,7 @@ _lock = threading.Lock()
 class _AttachedDriver(WebDriver):
     """A WebDriver that goes on with a session somebody else began."""
 
-    def start_session(self, capabilities: dict[str, Any]) -> None:  # noqa: ARG002 - Selenium's signature
+    def start_session(self, capabilities: dict[str, Any]) -> None:
         self.caps = {}
 
 

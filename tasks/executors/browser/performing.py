@@ -91,9 +91,7 @@ class Performance:
     def _perform(self, step: Step) -> dict[str, Any]:
         run = self.run
         set_timeouts(run.driver, run.left())
-        if step.type not in ("navigate", "alert", "window", "frame"):
-            run.enter_frames(step)
-        elif step.frames:
+        if step.frames or step.type not in ("navigate", "alert", "window", "frame"):
             run.enter_frames(step)
         told = {} if run.index == self._done_already else self._with_alerts(step)
         if step.wait_for:

@@ -130,7 +130,7 @@ def test_a_found_element_is_remembered_and_survives_small_changes_of_the_page(
     assert isinstance(first, Success)
     row = RememberedElement.objects.get()
     assert (row.engine, row.fingerprint["name"]) == ("deterministic", "Add to cart")
-    second, ctx = play(steps)
+    _, ctx = play(steps)
     assert ctx.steps[-1]["detail"]["engine"] == "memory"
     row.refresh_from_db()
     assert row.uses == 2

@@ -68,7 +68,7 @@ def go(site: Site, path: str) -> dict[str, Any]:
     ],
 )  # fmt: skip
 def test_addresses_that_no_browser_may_open_are_refused_when_the_task_is_written(url: str) -> None:
-    with pytest.raises(ValueError, match="automationSteps.0"):
+    with pytest.raises(ValueError, match=r"automationSteps\.0"):
         BrowserConfig.model_validate({"automationSteps": [{"type": "navigate", "config": {"url": url}}]})
 
 

@@ -50,7 +50,11 @@ def fills_form(play: Play) -> Seen:
     done = play.wait(_browse(play, "Ask for a quote", steps), "completed")
     expect(done["result"]["data"] == {"reference": "Q-2217"}, "the reference was read", done["result"].get("data"))
     sent = _sent(play, "/form/quote")
-    expect(len(sent) == 1 and sent[0]["room"] == "Study" and sent[0]["terms"] == "on", "the form arrived once, complete", sent)
+    expect(
+        len(sent) == 1 and sent[0]["room"] == "Study" and sent[0]["terms"] == "on",
+        "the form arrived once, complete",
+        sent,
+    )
     expect(len(done["result"]["screenshots"]) == 1, "one screenshot was kept", done["result"].get("screenshots"))
     return play.seen(done, "8 steps; the form arrived once; reference Q-2217")
 
@@ -88,7 +92,11 @@ def asks_for_code(play: Play) -> Seen:
         play.reviewer.post(f"tasks/{task['id']}/approve/", {"notes": "May sign in"})
     waiting = play.wait(task, "waiting_input")
     asked = waiting["waitingFor"]
-    expect(asked["kind"] == "login_code" and bool(asked["context"]["screenshot"]), "a code is asked for, with a picture", asked)
+    expect(
+        asked["kind"] == "login_code" and bool(asked["context"]["screenshot"]),
+        "a code is asked for, with a picture",
+        asked,
+    )
     play.api.post(f"tasks/{task['id']}/input/", {"answer": "123456"})
     done = play.wait(task, "completed")
     expect(len(done["result"]["data"]) == 2, "two orders were read", done["result"].get("data"))
@@ -101,5 +109,6 @@ def asks_for_code(play: Play) -> Seen:
 def stays_outside(play: Play) -> Seen:
     steps = [_open(play, "/inward?to=http://169.254.169.254/latest/meta-data/")]
     done = play.wait(_browse(play, "Follow a redirect", steps), "failed")
-    expect("169.254" not in done["lastError"].replace(steps[0]["config"]["url"], ""), "the reason names no address", done["lastError"])
+    told = done["lastError"].replace(steps[0]["config"]["url"], "")
+    expect("169.254" not in told, "the reason names no address", told)
     return play.seen(done, "refused by the browser's proxy")

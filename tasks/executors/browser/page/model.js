@@ -17,7 +17,8 @@ const jsonld = [];
 for (const tag of [...document.querySelectorAll('script[type="application/ld+json"]')].slice(0, 30)) if (tag.textContent.length < 400000) jsonld.push(tag.textContent);
 
 // Microdata and RDFa Lite as nested items.
-const valueOf = (el) => el.getAttribute("content") || (el.tagName === "TIME" && el.getAttribute("datetime")) || (/^(A|LINK|AREA)$/.test(el.tagName) && el.getAttribute("href") && absolute(el.getAttribute("href"))) || (/^(IMG|SOURCE|VIDEO|AUDIO|IFRAME)$/.test(el.tagName) && absolute(el.getAttribute("src"))) || el.getAttribute("value") || textOf(el);
+const POINTS = /url|link|sameas|image|logo|photo|thumbnail|mainentityofpage|availability|itemcondition|license/i;
+const valueOf = (el, name) => el.getAttribute("content") || (el.tagName === "TIME" && el.getAttribute("datetime")) || (/^(A|LINK|AREA)$/.test(el.tagName) && el.getAttribute("href") && (POINTS.test(name) || !textOf(el, 10)) && absolute(el.getAttribute("href"))) || (/^(IMG|SOURCE|VIDEO|AUDIO|IFRAME)$/.test(el.tagName) && absolute(el.getAttribute("src"))) || el.getAttribute("value") || textOf(el);
 const collectItem = (el, depth) => {
   const item = { type: (el.getAttribute("itemtype") || el.getAttribute("typeof") || "").split(/[\/#:\s]/).pop(), props: {} };
   const put = (name, value) => { for (const one of name.split(/\s+/)) { const key = one.split(/[\/:#]/).pop(); (item.props[key] = item.props[key] || []).push(value); } };
@@ -25,7 +26,7 @@ const collectItem = (el, depth) => {
     for (const child of node.children) {
       const name = child.getAttribute("itemprop") || child.getAttribute("property");
       const nested = child.hasAttribute("itemscope") || child.hasAttribute("typeof");
-      if (name) put(name, nested && depth < 4 ? collectItem(child, depth + 1) : valueOf(child));
+      if (name) put(name, nested && depth < 4 ? collectItem(child, depth + 1) : valueOf(child, name));
       if (!nested) visit(child);
     }
   };

@@ -33,7 +33,7 @@ _IS_TICK = (
     "const kind = arguments[0].getAttribute('role') || arguments[0].type || (arguments[0].control || {}).type;"
     "return /^(checkbox|radio|switch)$/.test(kind)"
 )
-_MARK_SECRET = "arguments[0].setAttribute('data-agency-secret', '')"
+_MARK_SECRET = "arguments[0].setAttribute('data-agency-secret', '')"  # noqa: S105 a script, no secret
 _VALUE = "const el = arguments[0]; return el.isContentEditable ? el.innerText : el.value"
 _MODIFIERS = {"control": Keys.CONTROL, "ctrl": Keys.CONTROL, "shift": Keys.SHIFT, "alt": Keys.ALT, "meta": Keys.META}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from agency import llm
-
 from tasks.executors.browser.understanding.base import Engine
 from tasks.executors.browser.understanding.deterministic.engine import Deterministic
 from tasks.executors.browser.understanding.remembered import StoredMemory

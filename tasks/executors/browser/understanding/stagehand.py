@@ -104,7 +104,7 @@ class StagehandEngine:
         model = run_script(driver, ("dom", "model"), None)
         rows = [_grounded(row, model) for row in (result["items"] if many else [result])]
         rows = [row for row in rows if row]
-        names = [name for name in (wanted.model_fields if not many else _item_fields(wanted))]
+        names = list(_item_fields(wanted) if many else wanted.model_fields)
         found = Extraction(
             source="stagehand",
             confidence=0.75 if rows else 0.0,
@@ -197,10 +197,10 @@ def _shape(request: ExtractRequest) -> tuple[type[BaseModel], bool]:
     """A model of the wished fields, all of them text as the page writes it; and whether a list is wanted."""
     wish = parse(request.instruction, request.schema)
     names = [one.key for one in wish.fields] or ["text"]
-    record = create_model("Record", **{name: (str | None, None) for name in names})  # type: ignore[call-overload]
+    record = create_model("Record", **dict.fromkeys(names, (str | None, None)))  # type: ignore[call-overload]
     schema = request.schema or {}
     many = bool(wish.many) or schema.get("type") == "array" or bool(wrapped_list(schema))
-    return (create_model("Records", items=(list[record], ...)), True) if many else (record, False)  # type: ignore[valid-type]
+    return (create_model("Records", items=(list[record], ...)), True) if many else (record, False)
 
 
 def _item_fields(records: type[BaseModel]) -> list[str]:

@@ -84,7 +84,7 @@ def _nth(scored: list[Scored], ordinal: int, items: list[dict[str, Any]]) -> lis
 
 def _counts_records(reading: Reading) -> bool:
     meant = [token.stem for token in reading.tokens] or [reading.role_word]
-    return len(meant) == 1 and (meant[0] in _RECORDS or reading.role_word in ("item", "entry") and not reading.tokens)
+    return len(meant) == 1 and (meant[0] in _RECORDS or (reading.role_word in ("item", "entry") and not reading.tokens))
 
 
 def _record_links(page: Page, reading: Reading) -> list[Scored]:
@@ -135,10 +135,8 @@ def _same(one: dict[str, Any], other: dict[str, Any], items: list[dict[str, Any]
     if not _is_within(inner, outer, items):
         return False
     wrapped = {inner["rank"], outer["rank"]} & {"pointer", "handler", "text", "label"}
-    return (
-        bool(wrapped)
-        and (inner["text"] or inner["name"]) == (outer["text"] or outer["name"])
-        or (inner["rank"] == "text")
+    return (bool(wrapped) and (inner["text"] or inner["name"]) == (outer["text"] or outer["name"])) or (
+        inner["rank"] == "text"
     )
 
 

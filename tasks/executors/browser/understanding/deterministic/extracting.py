@@ -48,7 +48,7 @@ def _found(model: dict[str, Any], wish: Wish) -> Extraction:
         return plain
     if len(wish.fields) == 1 and score < 0.6 and (block := _named_block(model, wish)):
         return block
-    if best is None or score < LEAST:
+    if best is None or (score < LEAST and not _some_fact(best, wish)):
         return Extraction(source="none", confidence=score, fields=[one.key for one in wish.fields])
     return _extraction(best, score, wish)
 
@@ -67,14 +67,20 @@ def _best(model: dict[str, Any], wish: Wish) -> tuple[Answer | None, float]:
     return best, best.score(wish)
 
 
+def _some_fact(best: Answer, wish: Wish) -> bool:
+    """Of a single thing, one field that is sure is worth telling even when others are missing; `missing` names those."""
+    return not best.many and wish.many is not True and any(fit >= 0.6 for fit in best.fits.values())
+
+
 def _complete(best: Answer, others: list[Answer], wish: Wish) -> None:
-    """A single thing's missing fields may come from the next best single source: the price from JSON-LD, the height from a list."""
+    """A single thing's fields come each from the source that knows it best: the price from JSON-LD, the height from a list."""
+    single = [other for other in others if not other.many and other.prior >= 0.85]
     for one in wish.fields:
-        for other in others:
-            if one.key not in best.rows[0] and not other.many and one.key in other.rows[0]:
+        for other in single:
+            if one.key in other.rows[0] and other.fits.get(one.key, 0.5) > best.fits.get(one.key, 0.0) + 0.04:
                 best.rows[0][one.key] = other.rows[0][one.key]
                 best.fits[one.key] = other.fits.get(one.key, 0.5)
-                best.notes.append(f"{one.key} from {other.source}")
+                best.notes = [*best.notes, f"{one.key} from {other.source}"]
 
 
 def _extraction(best: Answer, score: float, wish: Wish) -> Extraction:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,10 @@ from tasks.executors.browser.understanding.deterministic.columns import Column, 
 from tasks.executors.browser.understanding.deterministic.records import columns_of
 from tasks.executors.browser.understanding.deterministic.wishes import Wish, WishedField, key_of
 from tasks.executors.browser.understanding.deterministic.words import tokens
+
+_BYLINE = re.compile(r"\b(?:by|von|par|por)\s+(\S.*)", re.I)
+_MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|january|february|march|april|june|july|august|september|october|november|december"
+_NO_NAME = re.compile(r"^(?:|on\b.*|last updated.*|updated.*|published.*|posted.*|share.*|follow.*|comments?)$", re.I)
 
 
 def answers(model: dict[str, Any], wish: Wish) -> Iterator[Answer]:
@@ -88,7 +93,7 @@ def _page_fact(model: dict[str, Any], one: WishedField, wish: Wish) -> tuple[flo
     if one.kind == "body" and simple:
         return (0.85, main["text"]) if main["text"] else (0.5, model["text"])
     if one.known == "author":
-        return 0.8, main["byline"].removeprefix("By ").removeprefix("by ").split(",")[0].split("\n")[0].strip()
+        return 0.7, author_of(main["byline"])
     if one.kind == "date" and simple:
         return 0.75, next((text for text in main["dates"] if values.looks_dated(text)), "")
     if one.kind == "email":
@@ -102,6 +107,15 @@ def _page_fact(model: dict[str, Any], one: WishedField, wish: Wish) -> tuple[flo
     if one.known == "url":
         return 0.6, model["canonical"] or model["url"]
     return _marked_fact(model, one)
+
+
+def author_of(byline: str) -> str:
+    """The name in a byline: what follows "by", without dates and roles; "" when there is none."""
+    line = byline.split("\n")[0] if _BYLINE.search(byline.split("\n")[0]) else byline.replace("\n", " ")
+    found = _BYLINE.search(line)
+    name = re.split(r"\s*(?:[,|•·–(]|\s-\s|\bon\b|\bin\b|\d)", found.group(1) if found else line)[0].strip()
+    name = re.sub(rf"\s+(?:{_MONTHS})\.?$", "", name, flags=re.I).strip()
+    return "" if len(name) > 60 or values.date(name) or _NO_NAME.match(name) else name
 
 
 def _means_window(wish: Wish) -> bool:

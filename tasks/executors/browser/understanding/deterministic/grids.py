@@ -10,7 +10,7 @@ from tasks.executors.browser.understanding.deterministic.columns import Column, 
 from tasks.executors.browser.understanding.deterministic.wishes import Wish, WishedField, key_of
 from tasks.executors.browser.understanding.deterministic.words import tokens
 
-_BUTTONS = frozenset("edit delete view details remove actions action".split())  # noqa: SIM905
+_BUTTONS = frozenset("edit delete view details remove actions action".split())
 
 
 def answers(model: dict[str, Any], wish: Wish) -> Iterator[Answer]:

@@ -14,19 +14,19 @@ from tasks.executors.browser.understanding.deterministic.words import STOP, Toke
 
 _QUOTED = re.compile(r"[\"“”„«»]([^\"“”„«»]{1,120})[\"“”„«»]|(?<!\w)['‘’]([^'‘’]{1,120})['‘’](?!\w)")
 _POLITE = re.compile(r"^(please|now|then|next,|and|finally|just|first,)\s+", re.I)
-_CLICK_VERBS = r"click|press|tap|hit|push|choose|select|pick|activate|use|find|locate|go to|navigate to|visit|follow|open|focus|check|tick|mark|toggle|switch to|switch on|switch off|turn on|turn off|enable|disable|uncheck|untick|expand|hover over|hover"  # noqa: E501
+_CLICK_VERBS = r"click|press|tap|hit|push|choose|select|pick|activate|use|find|locate|go to|navigate to|visit|follow|open|focus|check|tick|mark|toggle|switch to|switch on|switch off|turn on|turn off|enable|disable|uncheck|untick|expand|hover over|hover"
 _VERB = re.compile(rf"^({_CLICK_VERBS})(\s+(on|onto|at|in|into|to|the|a|an))*\s+", re.I)
 _TYPE_INTO = re.compile(
-    r"^(?:type|enter|input|write|put|paste|fill(?: in| out)?|set|insert|add)\b(?P<what>.*?)\b(?:into|in to|in|to|inside)\s+(?P<field>.+)$",  # noqa: E501
+    r"^(?:type|enter|input|write|put|paste|fill(?: in| out)?|set|insert|add)\b(?P<what>.*?)\b(?:into|in to|in|to|inside)\s+(?P<field>.+)$",
     re.I,
 )
 _TYPE_PLAIN = re.compile(
-    r"^(?:type|enter|input|write|put|fill(?: in| out)?|set|provide|give|specify|select|choose|pick|click(?: on)?|focus(?: on)?)\s+",  # noqa: E501
+    r"^(?:type|enter|input|write|put|fill(?: in| out)?|set|provide|give|specify|select|choose|pick|click(?: on)?|focus(?: on)?)\s+",
     re.I,
 )
 _FILL_WITH = re.compile(r"^(?P<field>.+?)\s+(?:with|to be|as|=)\s+(?P<what>.+)$", re.I)
 _NAMED = re.compile(
-    r"\b(?:labell?ed|named|called|titled|that (?:says|reads)|which says|saying|with (?:the )?(?:text|label|name|title|caption|placeholder))\s*:?\s*",  # noqa: E501
+    r"\b(?:labell?ed|named|called|titled|that (?:says|reads)|which says|saying|with (?:the )?(?:text|label|name|title|caption|placeholder))\s*:?\s*",
     re.I,
 )
 
@@ -39,7 +39,7 @@ ORDINALS = {
     for word in words.split()
 }  # fmt: skip
 _ORDINAL = re.compile(
-    rf"\b(?:(?P<fromlast>second|third|2nd|3rd)[ -]?(?:to[ -]last|from the (?:end|bottom))|(?P<word>{'|'.join(ORDINALS)}|last|bottommost|topmost)"  # noqa: E501
+    rf"\b(?:(?P<fromlast>second|third|2nd|3rd)[ -]?(?:to[ -]last|from the (?:end|bottom))|(?P<word>{'|'.join(ORDINALS)}|last|bottommost|topmost)"
     r"|(?:number|no\.?|#)\s*(?P<number>\d{1,3})(?=\s|$)|(?P<digits>\d{1,3})(?:st|nd|rd|th))\b(?:\s+(?:one of the|of the))?",
     re.I,
 )
@@ -178,9 +178,9 @@ _PARTS = frozenset(
     ]
 )
 _CONTEXT = re.compile(
-    r"\s+(?:(?P<near>next to|beside|near|nearest to|closest to|right of|to the right of|left of|to the left of|adjacent to|alongside|by)"  # noqa: E501
+    r"\s+(?:(?P<near>next to|beside|near|nearest to|closest to|right of|to the right of|left of|to the left of|adjacent to|alongside|by)"
     r"|(?P<below>below|under|underneath|beneath|after|following)|(?P<above>above|over|before|on top of)"
-    r"|(?P<within>in|on|inside|within|from|at|for|of|belonging to|associated with|corresponding to|where|whose|with|containing|to|against|beside))\s+",  # noqa: E501
+    r"|(?P<within>in|on|inside|within|from|at|for|of|belonging to|associated with|corresponding to|where|whose|with|containing|to|against|beside))\s+",
     re.I,
 )
 SOFT = frozenset(
@@ -341,12 +341,12 @@ def _split(phrase: str, verb: str, cost: float) -> list[Reading]:
 
 def _contexts(tail: str, relation: str) -> list[tuple[Context, ...]]:
     """What is said after a preposition: one place, or two ("the first row of the users table")."""
-    answers = [(_context(tail, relation),)]
-    for found in _CONTEXT.finditer(tail):
-        if not _inside_quotes(tail, found.start()):
-            answers.append(
-                (_context(tail[: found.start()], relation), _context(tail[found.end() :], str(found.lastgroup)))
-            )
+    answers: list[tuple[Context, ...]] = [(_context(tail, relation),)]
+    answers += [
+        (_context(tail[: found.start()], relation), _context(tail[found.end() :], str(found.lastgroup)))
+        for found in _CONTEXT.finditer(tail)
+        if not _inside_quotes(tail, found.start())
+    ]
     told = [tuple(context for context in answer if context.text or context.region) for answer in answers]
     return [answer for answer in told if answer]
 

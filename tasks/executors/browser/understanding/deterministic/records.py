@@ -230,7 +230,7 @@ def _rest(columns: list[Column], chosen: dict[str, Column]) -> dict[str, Column]
                 if len(word) > 3 and word not in ("text", "item", "card", "title", "name", "body", "content", "value")
             ),
             "",
-        )  # noqa: E501
+        )
         key = key_of(name) if name else ""
         if key and key not in rest and key not in chosen and not any(column.texts == other.texts for other in taken):
             rest[key] = column

@@ -99,9 +99,9 @@ def _row(item: dict[str, Any], wish: Wish) -> Raw:
 
 
 def _field_text(item: dict[str, Any], one: WishedField) -> str:
-    if len(one.own) == 1 or one.known in ("name", "phone", "email", "date", "price"):
-        if one.known and (text := _first(item, PATHS.get(one.known, ()))):
-            return text
+    plainly = len(one.own) == 1 or one.known in ("name", "phone", "email", "date", "price")
+    if plainly and one.known and (text := _first(item, PATHS.get(one.known, ()))):
+        return text
     best, found = 0.75, ""
     for key, value in item.items():
         fit = name_fit(one.words, one.own, tokens(_spaced(key)))
@@ -179,14 +179,18 @@ def _items(node: Any, depth: int) -> Iterator[dict[str, Any]]:
             yield from _items(node["@graph"], depth + 1)
         elements = node.get("itemListElement")
         if elements and node.get("@type") != "BreadcrumbList":
-            for element in elements if isinstance(elements, list) else [elements]:
-                inner = element.get("item", element) if isinstance(element, dict) else None
-                yield from _items(inner if isinstance(inner, dict) else element, depth + 1)
+            yield from _list_elements(elements, depth)
         if "@type" in node and not elements:
             yield node
             for key in ("mainEntity", "review", "comment", "hasVariant", "event", "member", "employee", "hasPart"):
                 if key in node:
                     yield from _items(node[key], depth + 1)
+
+
+def _list_elements(elements: Any, depth: int) -> Iterator[dict[str, Any]]:
+    for element in elements if isinstance(elements, list) else [elements]:
+        inner = element.get("item", element) if isinstance(element, dict) else None
+        yield from _items(inner if isinstance(inner, dict) else element, depth + 1)
 
 
 def _microdata(model: dict[str, Any]) -> list[dict[str, Any]]:
@@ -220,14 +224,14 @@ def _meta_item(model: dict[str, Any]) -> dict[str, str]:
         "publisher": ("og:site_name", "application-name"),
     }  # fmt: skip
     found = {name: next((meta[key] for key in keys if meta.get(key)), "") for name, keys in names.items()}
-    if re.match(r"https?://", found["author"]):
+    if re.match(r"https?://|@", found["author"]):
         found["author"] = ""
     return {name: value for name, value in found.items() if value}
 
 
 def _meta_answer(meta: dict[str, str], model: dict[str, Any], wish: Wish) -> Answer:
     row = _row(meta, wish) if wish.fields else {}
-    fits = {key: 0.8 for key in row}
+    fits = dict.fromkeys(row, 0.8)
     kind = model["meta"].get("og:type", "")
     return Answer("opengraph", [row] if row else [], fits, 0.95, entity_fit(wish, kind), many=False)
 

@@ -52,7 +52,7 @@ _TITLES = {token.stem for token in tokens("name title headline heading content")
 #: Words that are fields only beside others: alone they are things.
 _THINGS = frozenset(
     "product book article post story job review comment user tag link image picture photo heading quote company category "
-    "section topic city place email phone stars article message".split()  # noqa: SIM905
+    "section topic city place email phone stars article message".split()
 )
 _VERB = re.compile(
     r"^\s*(?:please\s+)?(?:extract|get|list|find|collect|scrape|return|give(?: me)?|read|fetch|show(?: me)?|grab|pull|retrieve|gather|"
@@ -114,7 +114,7 @@ _LITTLE = frozenset(
         "respective",
         "list",
     ]
-)  # noqa: E501
+)
 WHOLE_KINDS = {
     "link": "links", "hyperlink": "links", "heading": "headings", "headline": "headings", "image": "images", "picture": "images",
     "email": "emails", "phone": "phones", "telephone": "phones",

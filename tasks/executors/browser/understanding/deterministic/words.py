@@ -128,7 +128,7 @@ _NUMBERS = {
         ]
     )
 }
-_SYMBOLS = {"×": " x ", "✕": " x ", "✖": " x ", "→": " next ", "»": " next ", "›": " next ", "←": " previous ", "«": " previous ",  # noqa: E501
+_SYMBOLS = {"×": " x ", "✕": " x ", "✖": " x ", "→": " next ", "»": " next ", "›": " next ", "←": " previous ", "«": " previous ",
             "‹": " previous ", "☰": " menu ", "🔍": " search ", "🛒": " cart ", "+": " plus ", "&": " and ", "✎": " edit ",
             "🗑": " delete ", "★": " star ", "♥": " heart ", "⚙": " settings ", "#": " number "}  # fmt: skip
 
