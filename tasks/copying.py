@@ -10,10 +10,14 @@ from typing import Any
 
 from django.db import connection, models
 
+from agency import logs
 from tasks.models import AgencyTask
 
+#: Ids, the time, and the request that the audit rows name, in one question.
 _NUMBERS = """
-SELECT nextval(pg_get_serial_sequence('agency_tasks', 'id')), statement_timestamp() FROM generate_series(1, %s)
+SELECT nextval('agency_tasks_id_seq'), statement_timestamp(),
+  set_config('agency.request_id', coalesce(nullif(%(request)s, ''), current_setting('agency.request_id', true), ''), true)
+FROM generate_series(1, %(count)s)
 """
 
 
@@ -23,8 +27,8 @@ def insert(rows: Sequence[AgencyTask]) -> None:
         return
     names, jsons = _columns()
     with connection.cursor() as cursor:
-        cursor.execute(_NUMBERS, [len(rows)])
-        for row, (number, now) in zip(rows, cursor.fetchall(), strict=True):
+        cursor.execute(_NUMBERS, {"count": len(rows), "request": logs.request_id()})
+        for row, (number, now, _request) in zip(rows, cursor.fetchall(), strict=True):
             row.pk, row.created_at, row.updated_at = number, now, now
             row._state.adding, row._state.db = False, connection.alias
         columns = ", ".join(connection.ops.quote_name(name) for name in names)

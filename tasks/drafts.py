@@ -84,7 +84,8 @@ def check_config(
         stored, _ = credentials.absorb(raw, actor.person, executor.hosts(config), before=before)
     except credentials.CredentialError as error:
         raise Invalid([FieldError(f"#{place}/{error.field}".rstrip("/"), "credential", str(error))]) from None
-    config = _typed(executor, stored, place)
+    if stored != raw:
+        config = _typed(executor, stored, place)
     return Checked(executor, config, stored)
 
 

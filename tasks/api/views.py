@@ -42,6 +42,7 @@ class TaskList(TaskView):
     """tasks/"""
 
     limits = {"POST": "create"}
+    transact_themselves = frozenset({"POST"})
 
     @documented(TaskPage, query=TaskQuery)
     def get(self, request: Request) -> Response:
@@ -58,7 +59,9 @@ class TaskList(TaskView):
         task_input = parse_task(request.data)
         access.check_input(request.user, task_input)
         task = services.create(task_input, actor_of(request), API)
-        return self.shown(request, task, 201, Location=reverse("tasks-api:task", args=[task.pk]))
+        task.created_by = request.user
+        waits = sorted(set(task_input.depends_on))
+        return self.shown(request, task, 201, waits, Location=reverse("tasks-api:task", args=[task.pk]))
 
 
 class TaskItem(TaskView):

@@ -19,7 +19,7 @@ from tasks.lifecycle.attempts import (
     rescue,
     settle_late,
 )
-from tasks.lifecycle.moves import Row, cancel_followers, dumps, queue_ready, task_finished, task_waiting
+from tasks.lifecycle.moves import Row, cancel_followers, dumps, queue_new, queue_ready, task_finished, task_waiting
 from tasks.lifecycle.people import (
     answer,
     answer_failed,
@@ -68,6 +68,7 @@ __all__ = [
     "queue_by_hand",
     "queue_due",
     "queue_late_evidence",
+    "queue_new",
     "queue_ready",
     "record_late",
     "release",
