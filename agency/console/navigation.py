@@ -61,4 +61,4 @@ def context(request: HttpRequest) -> dict[str, Any]:
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated or not user.is_staff:
         return names
-    return names | {"navigation": entries_for(request)}
+    return names | {"navigation": entries_for(request), "idle_seconds": settings.SESSION_IDLE_SECONDS}

@@ -10,6 +10,7 @@ import time_machine
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.db import DatabaseError, transaction
+from django.template.loader import render_to_string
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -98,13 +99,12 @@ def test_a_name_that_is_no_name_is_kept_as_text() -> None:
 def test_five_wrong_passwords_lock_the_name_out(ana: Any, settings: Any) -> None:
     for _ in range(settings.AXES_FAILURE_LIMIT):
         sign_in(Client(), "wrong")
-    assert "_auth_user_id" not in _session_after(sign_in, Client())
+    client = Client()
+    answer = sign_in(client)
+    assert answer.status_code == 429
+    assert b"locked out for 15 minutes" in answer.content
+    assert "_auth_user_id" not in client.session
     assert "locked_out" in kinds()
-
-
-def _session_after(act: Any, client: Client) -> Any:
-    act(client)
-    return client.session
 
 
 # --- the second factor ---------------------------------------------------------------------------------------------
@@ -242,3 +242,21 @@ def test_a_deployment_without_second_factor_is_warned_of(settings: Any) -> None:
     assert [message.id for message in checks.second_factor()] == ["agency.W107"]
     settings.REQUIRE_TWO_FACTOR = True
     assert checks.second_factor() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "status"), [("400", 400), ("403", 403), ("403_csrf", 403), ("404", 404), ("500", 500)]
+)
+def test_error_pages_need_nothing_that_may_be_broken(name: str, status: int) -> None:
+    """Drawn without a request: no session, no database, no context processor."""
+    html = render_to_string(f"{name}.html")
+    assert "<h1>" in html
+    assert "style=" not in html
+
+
+def test_a_missing_page_and_a_forged_form_get_our_pages(ana: Any) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(ana, BACKEND)
+    assert b"There is nothing here" in client.get("/review/999999/").content
+    answer = client.post("/review/bulk/", {"verb": "approve"})
+    assert (answer.status_code, b"This form is too old" in answer.content) == (403, True)

@@ -26,6 +26,7 @@
   async function get(url, headers) {
     const response = await fetch(url, { headers: Object.assign({ "X-Fragment": "1" }, headers), credentials: "same-origin" });
     if (response.redirected) { location.reload(); throw new Error("signed out"); }
+    if (!headers || !headers["X-Poll"]) { document.dispatchEvent(new Event("seen")); }
     return response;
   }
 
@@ -33,6 +34,7 @@
     data.set("csrfmiddlewaretoken", token);
     const response = await fetch(url, { method: "POST", body: data, headers: { "X-Fragment": "1" }, credentials: "same-origin" });
     if (response.redirected) { location.reload(); throw new Error("signed out"); }
+    document.dispatchEvent(new Event("seen"));
     const json = (response.headers.get("Content-Type") || "").includes("json");
     return { ok: response.ok, status: response.status, body: json ? await response.json() : { error: "The server answered " + response.status } };
   }

@@ -9,6 +9,26 @@
     if (theme === "auto") { root.removeAttribute("data-theme"); } else { root.dataset.theme = theme; }
   }
   show(read());
+
+  // A session that nobody uses ends; what a page fetches by itself is no use. "seen" is told by scripts that fetch for a person.
+  function warnWhenIdle() {
+    const note = document.getElementById("idle");
+    if (!note) { return; }
+    let timer = 0;
+    const early = Math.min(120, Number(note.dataset.seconds) / 2);
+    function seen() {
+      clearTimeout(timer);
+      note.hidden = true;
+      timer = setTimeout(() => { note.hidden = false; }, (Number(note.dataset.seconds) - early) * 1000);
+    }
+    note.querySelector("button").addEventListener("click", async function () {
+      const answer = await fetch(location.href, { method: "HEAD", credentials: "same-origin" });
+      if (answer.redirected) { location.reload(); } else { seen(); }
+    });
+    document.addEventListener("seen", seen);
+    seen();
+  }
+
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   if (zone && !document.cookie.includes("timezone=" + encodeURIComponent(zone))) {
     document.cookie = "timezone=" + encodeURIComponent(zone) + ";path=/;max-age=31536000;samesite=lax";
@@ -27,6 +47,7 @@
       show(next);
       label();
     });
+    warnWhenIdle();
     const menu = button.closest("details");
     document.addEventListener("keydown", function (event) {
       if (event.key === "Escape" && menu.open) { menu.open = false; menu.querySelector("summary").focus(); }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.urls import reverse
@@ -80,6 +81,16 @@ def test_the_way_in_can_be_used_by_everybody(page: Page) -> None:
         found += page.complaints() + page.violations()
     assert found == [], "\n".join(found)
     assert not page.scrolls_sideways()
+
+
+def test_an_idle_session_is_warned_of_before_it_ends(page: Page, settings: Any) -> None:
+    settings.SESSION_IDLE_SECONDS = 2
+    page.sign_in(scene.person("ana", "reviewer")).queue()
+    page.says("You will soon be signed out")
+    assert page.violations() == []
+    settings.SESSION_IDLE_SECONDS = 600
+    page.find("#idle button").click()
+    page.wait(lambda: not page.find("#idle").is_displayed())
 
 
 def test_axe_would_find_something(page: Page) -> None:
