@@ -1,6 +1,6 @@
 """Tasks per second and latency, against bare Celery, huey and the database's own limit, all in one run on one machine.
 
-    make bench        or, with PostgreSQL and Valkey from wheels:   python -m bench.throughput [--rounds 3] [--tasks 2000]
+    make bench ARGS="throughput --rounds=3 --tasks=2000"
 
 Goals are those of docs/performance.md. Every figure is the median of the rounds.
 """
@@ -33,7 +33,7 @@ QUIET = {"LOG_LEVEL": "WARNING", "IO_SLOTS": str(SLOTS)}
 
 
 def main() -> int:
-    """Prints the table; the exit code says whether every goal was met."""
+    """Prints every figure and the table of goals. A missed goal is said, not an error: machines differ."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--tasks", type=int, default=2000)
