@@ -11,7 +11,7 @@ from tasks.executors.browser.understanding.base import Extraction, ExtractReques
 from tasks.executors.browser.understanding.deterministic import facts, grids, records, structured, values
 from tasks.executors.browser.understanding.deterministic.answers import Answer, entity_fit, scope_fit, type_row
 from tasks.executors.browser.understanding.deterministic.schemas import shaped
-from tasks.executors.browser.understanding.deterministic.wishes import Wish, parse
+from tasks.executors.browser.understanding.deterministic.wishes import Wish, key_of, parse
 
 #: Below this nothing is claimed.
 LEAST = 0.3
@@ -43,7 +43,9 @@ def _found(model: dict[str, Any], wish: Wish) -> Extraction:
     if wish.text_only:
         return _text(model)
     best, score = _best(model, wish)
-    plain = _list(model, wish) if not wish.fields or len(wish.fields) == 1 else None
+    plain = None
+    if not wish.fields or len(wish.fields) == 1:
+        plain = _declared_list(model, wish) or _list(model, wish)
     if plain is not None and plain.confidence > score:
         return plain
     if len(wish.fields) == 1 and score < 0.6 and (block := _named_block(model, wish)):
@@ -135,28 +137,45 @@ def _named_block(model: dict[str, Any], wish: Wish) -> Extraction | None:
     return _extraction(named[0], 0.75, Wish(many=named[0].many))
 
 
-def _list(model: dict[str, Any], wish: Wish) -> Extraction | None:
-    """A plain list: "the ingredients" under their heading, one text an item."""
-    key = wish.fields[0].key if wish.fields else ""
-    name = " ".join([wish.entity, *(token.stem for one in wish.fields for token in one.own)]).strip()
-    asked = Wish(entity=wish.entity or key, scope=name)
-    best, most = None, 0.0
-    for one in model["lists"]:
-        called = (one["heading"], " ".join(one["words"]))
-        named = scope_fit(asked, *called) if name else 0.0
-        named = named if named >= 0.9 or not wish.many else max(named, 0.9 * entity_fit(asked, *called))
-        scoped = scope_fit(wish, one["heading"], " ".join(one["words"])) if wish.scope else 0.0
-        score = 0.78 * max(named, scoped) * (0.6 if one["place"] in ("nav", "footer", "header") else 1.0)
-        if score > most:
-            best, most = one, score
-    if best is None or (wish.fields and wish.many is not True and most < 0.7):
+def _declared_list(model: dict[str, Any], wish: Wish) -> Extraction | None:
+    """A list that the page declares: the ingredients of a recipe, the keywords of an article."""
+    if wish.many is False and not (wish.fields and wish.fields[0].plural):
         return None
+    texts = structured.text_list(model, wish)
+    if not texts:
+        return None
+    name = wish.fields[0].key if wish.fields else _item_name(wish)
+    return Extraction("declared list", 1.0, items=[{name: text} for text in texts], fields=[name])
+
+
+def _list(model: dict[str, Any], wish: Wish) -> Extraction | None:
+    """A plain list: "the ingredients" by their class or under their heading, one text an item; its parts together."""
+    key = wish.fields[0].key if wish.fields else ""
+    ranked = sorted(((_list_fit(one, wish, key), -n, one) for n, one in enumerate(model["lists"])), key=lambda r: r[:2])
+    if not ranked or ranked[-1][0] <= 0:
+        return None
+    most, _, best = ranked[-1]
+    if wish.fields and wish.many is not True and most < 0.7:
+        return None
+    parts = [one for fit, _, one in ranked if fit >= most - 0.01 and (one is best or set(one["words"]) & set(best["words"]))]
+    parts.sort(key=model["lists"].index)
     name = key or _item_name(wish)
-    items = [{name: text} for text in best["items"] if text]
+    items = [{name: text} for part in parts for text in part["items"] if text]
     return Extraction("list", most, items=items, fields=[name])
 
 
-def _item_name(wish: Wish) -> str:
-    from tasks.executors.browser.understanding.deterministic.wishes import key_of
+def _list_fit(one: dict[str, Any], wish: Wish, key: str) -> float:
+    name = " ".join([wish.entity, *(token.stem for each in wish.fields for token in each.own)]).strip()
+    asked = Wish(entity=wish.entity or key, scope=name)
+    heading, words = one["heading"], " ".join(one["words"])
+    by_class = scope_fit(asked, words) if name else 0.0
+    by_heading = 0.92 * scope_fit(asked, heading) if name else 0.0
+    named = max(by_class, by_heading)
+    if named < 0.82:
+        named = 0.85 * max(entity_fit(asked, words), 0.9 * entity_fit(asked, heading)) if wish.many else 0.0
+    scoped = scope_fit(wish, heading, words) if wish.scope else 0.0
+    return 0.8 * max(named, scoped) * (0.6 if one["place"] in ("nav", "footer", "header") else 1.0)
 
+
+def _item_name(wish: Wish) -> str:
     return key_of(wish.entity.split()[-1]) if wish.entity else "item"

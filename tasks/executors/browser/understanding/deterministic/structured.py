@@ -66,6 +66,18 @@ def answers(model: dict[str, Any], wish: Wish) -> Iterator[Answer]:
         yield _meta_answer(meta, model, wish)
 
 
+def text_list(model: dict[str, Any], wish: Wish) -> list[str]:
+    """The texts of a declared property that holds several and is named like the wish, best named first; [] without one."""
+    own = wish.fields[0].own if wish.fields else tuple(wish.entity_tokens[-1:])
+    best, found = 0.8, []
+    for item in [*_jsonld(model), *_microdata(model)]:
+        for key, value in item.items():
+            fit = name_fit((), own, tokens(_spaced(key)))
+            if fit > best and isinstance(value, list) and len(value) > 1 and all(isinstance(one, str) for one in value):
+                best, found = fit, [text for one in value if (text := as_text(one))]
+    return found
+
+
 def _answer(source: str, kind: str, items: list[dict[str, Any]], wish: Wish, *, alone: bool) -> Answer:
     rows = [_row(item, wish) for item in items]
     rows = [row for row in rows if row]

@@ -132,6 +132,7 @@ class WishedField:
     own: tuple[Token, ...] = ()
     schema: dict[str, Any] | None = field(default=None, compare=False)
     required: bool = False
+    plural: bool = False
 
 
 @dataclass(frozen=True)
@@ -168,7 +169,7 @@ def field_of(name: str, *, key: str = "") -> WishedField:
         known = ""
     kind, words = VOCABULARY.get(known, ("text", ""))
     synonyms = tuple(tokens(words)) if known else ()
-    return WishedField(key or key_of(name), kind, (*own, *synonyms), known, own)
+    return WishedField(key or key_of(name), kind, (*own, *synonyms), known, own, plural=_plural(name))
 
 
 def key_of(name: str, *, as_written: bool = False) -> str:
