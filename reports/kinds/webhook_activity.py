@@ -131,7 +131,7 @@ class WebhookActivity(Kind):
             Column("dead", "Given up"),
             Column("waiting", "Waiting"),
         ]
-        chart = Chart(Shape.STACKED_DAYS, "day", ("received", "delivered", "dead", "waiting"))
+        chart = Chart(Shape.LINES, "day", ("received", "delivered", "dead"))
         return Table("perDay", "Per day", columns, rows, chart)
 
     def _inbound(self) -> Table:

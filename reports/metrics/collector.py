@@ -140,9 +140,11 @@ class Product(Collector):
             ("agency_beat_silent_seconds", "Time since beat rang last.", _BEAT),
             ("agency_rollups_age_seconds", "Time since the rollups were refreshed.", _ROLLUPS),
         ):
-            found = _rows(statement)
-            if found and found[0][0] is not None:
-                yield _one(name, text, found[0][0])
+            family = _gauge(name, text)
+            for (seconds,) in _rows(statement):
+                if seconds is not None:
+                    family.add_metric([], float(seconds))
+            yield family
 
     def _messages(self) -> Iterator[Metric]:
         waiting = _gauge("agency_outbound_messages_open", "Messages not yet delivered.", "channel_type", "state")
