@@ -50,8 +50,8 @@ def main() -> None:
         _python(environment, "manage.py", "migrate", "--verbosity", "0")
         token, secret = _python(environment, "-c", PREPARE).split()[-2:]
         with (
-            _serving(environment, "agency.wsgi") as ours,
-            _serving({**environment, "BENCH_BARE_VIEW": "1"}, "bench.bare_view") as bare,
+            serving(environment, "agency.wsgi") as ours,
+            serving({**environment, "BENCH_BARE_VIEW": "1"}, "bench.bare_view") as bare,
         ):
             _measure(count, rounds, ours, bare, token, secret)
 
@@ -97,7 +97,7 @@ def _python(environment: dict[str, str], *arguments: str) -> str:
 
 
 @contextmanager
-def _serving(environment: dict[str, str], module: str) -> Iterator[int]:
+def serving(environment: dict[str, str], module: str) -> Iterator[int]:
     """gunicorn as the product runs it, on a free port."""
     port = places.free_port()
     command = [sys.executable, "-m", "gunicorn", "--config", str(CHECKOUT / "agency" / "gunicorn.py")]
