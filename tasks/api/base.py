@@ -17,14 +17,19 @@ from tasks.errors import NotFound, Stale
 from tasks.models import AgencyTask
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractBaseUser
+    from django.contrib.auth.models import User
 
 API = Source(type="api")
 
 
+def person_of(request: Request) -> User:
+    """The caller: the permission classes let nobody in without an account."""
+    return cast("User", request.user)
+
+
 def actor_of(request: Request) -> Actor:
     """The caller, for the audit trail."""
-    return Actor.user(cast("AbstractBaseUser", request.user), "api")
+    return Actor.user(person_of(request), "api")
 
 
 #: Requests of these kinds add to the queue.

@@ -15,7 +15,7 @@ from agency.api.documented import documented
 from agency.api.pagination import Place, page_of
 from tasks import access, services
 from tasks.api import examples, filters
-from tasks.api.base import API, TaskView, actor_of
+from tasks.api.base import API, TaskView, actor_of, person_of
 from tasks.api.requests import EventsQuery, LimitQuery, TaskQuery
 from tasks.api.serializers import (
     EventArray,
@@ -59,7 +59,7 @@ class TaskList(TaskView):
         task_input = parse_task(request.data)
         access.check_input(request.user, task_input)
         task = services.create(task_input, actor_of(request), API)
-        task.created_by = request.user
+        task.created_by = person_of(request)
         waits = sorted(set(task_input.depends_on))
         return self.shown(request, task, 201, waits, Location=reverse("tasks-api:task", args=[task.pk]))
 
