@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
+from django.utils.functional import SimpleLazyObject
 
 
 @dataclass(frozen=True)
@@ -61,4 +62,6 @@ def context(request: HttpRequest) -> dict[str, Any]:
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated or not user.is_staff:
         return names
-    return names | {"navigation": entries_for(request), "idle_seconds": settings.SESSION_IDLE_SECONDS}
+    # Lazy: a part of a page that refreshes itself shows no navigation and must not pay for its numbers.
+    entries = SimpleLazyObject(lambda: entries_for(request))
+    return names | {"navigation": entries, "idle_seconds": settings.SESSION_IDLE_SECONDS}
