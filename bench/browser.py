@@ -124,7 +124,7 @@ def act(site: Any, show: bool) -> dict[str, Any]:
 
 def _act_figures(seen: Counter[tuple[str, str]], times: list[float]) -> dict[str, Any]:
     total = sum(seen.values())
-    plain = [kind for kind in ("exact", "near", "ordinal")]
+    plain = ["exact", "near", "ordinal"]
 
     def share(outcome: str, kinds: list[str] | None = None) -> float:
         rows = {key: n for key, n in seen.items() if kinds is None or key[0] in kinds}
@@ -155,7 +155,9 @@ def extract(site: Any, show: bool) -> dict[str, Any]:
             times.append(time.perf_counter() - began)
             scores.append(f1(found.value, expected))
             if show and scores[-1] < ENOUGH:
-                print(f"  {scores[-1]:.2f}: {page} {instruction!r} → {json.dumps(found.value, ensure_ascii=False)[:300]}")
+                print(
+                    f"  {scores[-1]:.2f}: {page} {instruction!r} → {json.dumps(found.value, ensure_ascii=False)[:300]}"
+                )
     return {
         "cases": len(scores), "passed": round(sum(s >= ENOUGH for s in scores) / len(scores), 3),
         "mean F1": round(statistics.mean(scores), 3), "p95 ms": round(_p95(times) * 1000),
@@ -166,7 +168,9 @@ def f1(found: Any, expected: Any) -> float:
     """Over (row, field, value) triples; keys are compared loosely, values as their text. "*" stands for any key."""
     rows = found if isinstance(found, list) else [found] if found else []
     wanted = expected if isinstance(expected, list) else [expected]
-    have = {(n, _value(value)) for n, row in enumerate(rows) for key, value in _pairs(row) if not key.endswith("Currency")}
+    have = {
+        (n, _value(value)) for n, row in enumerate(rows) for key, value in _pairs(row) if not key.endswith("Currency")
+    }
     want = {(n, _value(value)) for n, row in enumerate(wanted) for value in row.values()}
     both = len(have & want)
     return 2 * both / (len(have) + len(want)) if both else 0.0
@@ -194,7 +198,12 @@ def hostile(site: Any, show: bool) -> dict[str, Any]:
         late.append(max(0.0, time.monotonic() - began - 6))
         in_time += late[-1] <= 5
         good += _play(site, ["shop/index.html"], [{"type": "assert", "config": {"text": "Aldgate"}}], seconds=20)
-    return {"pages": len(HOSTILE), "in time": in_time, "good task after": good, "longest past deadline s": round(max(late), 1)}
+    return {
+        "pages": len(HOSTILE),
+        "in time": in_time,
+        "good task after": good,
+        "longest past deadline s": round(max(late), 1),
+    }
 
 
 def speed(site: Any, show: bool) -> dict[str, Any]:
@@ -208,7 +217,9 @@ def speed(site: Any, show: bool) -> dict[str, Any]:
         warm.extend(_timed(lambda: _play(site, ["shop/index.html"], READ)) for _ in range(4))
     began, count = time.perf_counter(), 24
     with ThreadPoolExecutor(2) as workers:
-        done = list(workers.map(lambda _: _play(site, ["shop/index.html"], [*READ, {"type": "screenshot"}]), range(count)))
+        done = list(
+            workers.map(lambda _: _play(site, ["shop/index.html"], [*READ, {"type": "screenshot"}]), range(count))
+        )
     rate = count / (time.perf_counter() - began)
     return {
         "cold p50 s": round(statistics.median(cold), 2), "warm p50 s": round(statistics.median(warm), 2),
@@ -290,15 +301,21 @@ def long_run(site: Any, count: int) -> dict[str, Any]:
         if n == min(20, count // 10):
             early = memory()
     late = memory()
-    return {"tasks": count, "good": good, "MB early": round(early), "MB late": round(late), "growth": round(late / early - 1, 3)}
+    return {
+        "tasks": count,
+        "good": good,
+        "MB early": round(early),
+        "MB late": round(late),
+        "growth": round(late / early - 1, 3),
+    }
 
 
 def _play(site: Any, paths: list[str], steps: list[dict[str, Any]], seconds: float = 30.0) -> bool:
     """One attempt as a worker makes it, its ledger and memory kept here."""
-    from tasks.executors.base import Stopped, Success
+    from tasks.executors.base import Stopped
     from tasks.executors.browser.config import BrowserConfig
-    from tasks.executors.browser.errors import BrowserError
     from tasks.executors.browser.drivers import open_session
+    from tasks.executors.browser.errors import BrowserError
     from tasks.executors.browser.performing import Performance
     from tasks.executors.browser.run import Run
     from tasks.executors.browser.sessions import Watchdog
