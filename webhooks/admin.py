@@ -18,8 +18,9 @@ from django.utils.html import format_html
 from agency import credentials
 from agency.console.lists import FastAdmin, ReadOnlyAdmin, ReadOnlyInline
 from tasks.actors import Actor
-from tasks.errors import Invalid, TaskError
+from tasks.errors import TaskError
 from webhooks import channels, doorbell, keys, resending
+from webhooks.admin_forms import ChannelForm, camel
 from webhooks.api.serializers import channel_out
 from webhooks.audit import record
 from webhooks.inbound import processing
@@ -57,77 +58,6 @@ def each(request: HttpRequest, queryset: QuerySet[Any], act: Callable[[int, Acto
 
 
 # --- channels ---
-
-
-class ChannelForm(forms.ModelForm):
-    """What the service takes. Secrets are written here once, when the channel is made; later keys are rotated."""
-
-    inbound_secret = forms.CharField(
-        required=False,
-        max_length=8192,
-        widget=forms.PasswordInput(render_value=False, attrs={"autocomplete": "new-password"}),
-        help_text="What inbound messages are verified with: given by the provider, or empty to have one made.",
-    )
-    outbound_secret = forms.CharField(
-        required=False,
-        max_length=8192,
-        widget=forms.PasswordInput(render_value=False, attrs={"autocomplete": "new-password"}),
-        help_text="The transport's token; for a custom webhook the signing key, or empty to have one made.",
-    )
-
-    class Meta:
-        model = Webhook
-        fields: ClassVar = [
-            "name",
-            "type",
-            "account",
-            "accepts_inbound",
-            "provider",
-            "verification",
-            "verification_options",
-            "max_body_bytes",
-            "text_policy",
-            "structured_policy",
-            "known_senders_only",
-            "use_model",
-            "timezone",
-            "region",
-            "sends_outbound",
-            "url",
-            "config",
-            "custom_headers",
-            "owner_address",
-            "quiet_start",
-            "quiet_end",
-        ]
-
-    def clean(self) -> dict[str, Any]:
-        """The service's own rules, each error at its field."""
-        data = super().clean() or {}
-        if not self.errors:
-            try:
-                self.document = self._document(data)
-                channels.check(channels.parse_channel({"type": self.instance.type, **self.document}))
-            except Invalid as error:
-                for one in error.errors:
-                    field = _snake(one.pointer.removeprefix("#/").split("/")[0])
-                    self.add_error(field if field in self.fields else None, one.message)
-        return data
-
-    def _document(self, data: dict[str, Any]) -> dict[str, Any]:
-        document = {_camel(name): value for name, value in data.items()}
-        for name in ("quietStart", "quietEnd"):
-            document[name] = f"{document[name]:%H:%M}" if document.get(name) else None
-        return document
-
-
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(word.capitalize() for word in rest)
-
-
-def _snake(name: str) -> str:
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
 
 
 class KeyInline(ReadOnlyInline):
@@ -197,9 +127,7 @@ class WebhookAdmin(FastAdmin):
         """Through the service; made secrets are shown this once."""
         document = form.document
         if change:
-            channels.change(
-                obj.pk, {name: document[name] for name in map(_camel, form.changed_data)}, actor_of(request)
-            )
+            channels.change(obj.pk, {name: document[name] for name in map(camel, form.changed_data)}, actor_of(request))
             obj.refresh_from_db()
             return
         made = channels.create(channels.parse_channel(document), actor_of(request))

@@ -16,8 +16,7 @@ import hashlib
 import hmac
 import logging
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit, urlunsplit
@@ -28,6 +27,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from agency.strict_json import StrictJsonError, loads
 from webhooks.inbound.forms import FormError, read_form
+from webhooks.inbound.proof import Options, Refused, SignedRequest, Verified
 
 logger = logging.getLogger(__name__)
 
@@ -44,50 +44,6 @@ _TIMESTAMP = re.compile(r"[0-9]{1,12}")
 # Printable ASCII without blanks and without commas: WSGI joins a header that came twice with a comma.
 _MESSAGE_ID = re.compile(r"[!-+\--~]{1,200}")
 _HEX_64 = re.compile(r"[0-9a-f]{64}")
-
-
-class Refused(Exception):
-    """The request is not proven to come from the channel's provider. The argument is a reason code for the log, never
-    shown.
-    """
-
-
-@dataclass(frozen=True)
-class SignedRequest:
-    """What a scheme may look at. ``headers`` has lower-case names; ``url`` is the configured public address with its
-    query.
-    """
-
-    headers: Mapping[str, str]
-    body: bytes
-    url: str = ""
-    content_type: str = ""
-    now: float = 0.0
-
-
-@dataclass(frozen=True)
-class Verified:
-    """Proof that a request is authentic. ``external_id`` is the provider's message id when the scheme signs or
-    carries one.
-    """
-
-    scheme: str
-    external_id: str = ""
-    sent_at: int | None = None
-    weak: bool = False
-
-
-@dataclass(frozen=True)
-class Options:
-    """The choices of a generic scheme: which header, which encoding, prefix, signed timestamp."""
-
-    header: str = ""
-    encoding: str = "hex"
-    prefix: str = ""
-    timestamp_header: str = ""
-    id_header: str = ""
-    username: str = ""
-    public_keys: Sequence[str] = field(default_factory=tuple)
 
 
 Scheme = Callable[[Sequence[bytes], SignedRequest, Options], Verified]
@@ -423,3 +379,5 @@ KEYLESS = frozenset({"ghl"})
 """Schemes that verify with a published public key and need no secret of the channel."""
 WEAK = frozenset({"bearer", "api_key", "basic", "mailgun"})
 """Schemes that do not sign the body: the admin marks such channels as weak."""
+
+__all__ = ["KEYLESS", "SCHEMES", "WEAK", "Options", "Refused", "SignedRequest", "Verified", "verify"]
