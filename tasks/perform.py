@@ -28,9 +28,13 @@ from tasks.executors.base import (
     Success,
 )
 from tasks.outputs import bounded
+from tasks.outputs import clean_text
 from tasks.validation import config_errors, first_sentence
 
 logger = logging.getLogger(__name__)
+
+#: Characters of a trace that are logged and kept.
+MAX_TRACE = 20_000
 
 
 class NotWhatWasApproved(Exception):
@@ -71,8 +75,7 @@ def _performed(row: dict[str, Any], attempt: RunningAttempt) -> Outcome:
     except (OperationalError, InterfaceError) as error:
         logger.warning("[TaskExecution] Task %s lost the database: %s", attempt.task.id, type(error).__name__)
         return _interrupted(row)
-    except Exception as error:
-        logger.exception("[TaskExecution] Task %s raised", attempt.task.id)
+    except Exception as error:  # noqa: BLE001 logged below, in words that a log can hold
         return _unexpected(row, error)
     finally:
         db.release()
@@ -144,7 +147,8 @@ def _interrupted(row: dict[str, Any]) -> Outcome:
 
 
 def _unexpected(row: dict[str, Any], error: Exception) -> Outcome:
-    trace = "".join(traceback.format_exception(error))
+    trace = clean_text("".join(traceback.format_exception(error)), MAX_TRACE)
+    logger.error("[TaskExecution] Task %s raised\n%s", row["id"], trace)
     sentence = f"{type(error).__name__}: {error}"[:500]
     if row["effect"] == Effect.ONCE and _may_have_sent(row):
         return Lost(f"The attempt broke off ({type(error).__name__}).")

@@ -157,7 +157,9 @@ def _list(model: dict[str, Any], wish: Wish) -> Extraction | None:
     most, _, best = ranked[-1]
     if wish.fields and wish.many is not True and most < 0.7:
         return None
-    parts = [one for fit, _, one in ranked if fit >= most - 0.01 and (one is best or set(one["words"]) & set(best["words"]))]
+    parts = [
+        one for fit, _, one in ranked if fit >= most - 0.01 and (one is best or set(one["words"]) & set(best["words"]))
+    ]
     parts.sort(key=model["lists"].index)
     name = key or _item_name(wish)
     items = [{name: text} for part in parts for text in part["items"] if text]
