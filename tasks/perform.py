@@ -27,8 +27,7 @@ from tasks.executors.base import (
     Stopped,
     Success,
 )
-from tasks.outputs import bounded
-from tasks.outputs import clean_text
+from tasks.outputs import bounded, clean_text
 from tasks.validation import config_errors, first_sentence
 
 logger = logging.getLogger(__name__)
