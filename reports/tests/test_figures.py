@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections import Counter
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -34,7 +35,8 @@ PERIODS = [
 
 
 @pytest.fixture
-def past() -> Past:
+def past(settings: Any) -> Past:
+    settings.MESSAGE_RETENTION_DAYS = settings.TASK_RETENTION_DAYS = 0  # however long ago that March is by now
     return history.write()
 
 
