@@ -53,13 +53,15 @@ class FilterProxy:
         #: The newest refused targets, as (host:port, reason): shown with a failed navigation.
         self.refused: deque[tuple[str, str]] = deque(maxlen=200)
         self.port = 0
-        threading.Thread(target=self._run, daemon=True, name="browser-proxy").start()
+        self._thread = threading.Thread(target=self._run, daemon=True, name="browser-proxy")
+        self._thread.start()
         if not self._ready.wait(10) or not self.port:
             raise RuntimeError("the browser's proxy did not start")
 
     def stop(self) -> None:
         """Closes the listener and every connection."""
         self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(5)
 
     def was_refused(self, host: str, port: int) -> bool:
         """Whether a connection to the target was refused lately."""

@@ -65,6 +65,11 @@ if (found.length > MOST_FULL && wanted.length) {
 }
 close = close.slice(0, ask.most || MOST_FULL);
 
+// The heading under which an element stands, when no section says so.
+const headingAbove = (el) => {
+  for (let up = el, n = 0; up && up !== document.body && n < 7; up = up.parentElement, n++) for (let before = up.previousElementSibling, m = 0; before && m < 5; before = before.previousElementSibling, m++) if (/^H[1-6]$/.test(before.tagName)) return clean(before.textContent, 80);
+  return "";
+};
 const around = (el) => {
   const marks = [], groups = [], zone = new Set();
   let row = "", modal = false, depth = 0;
@@ -76,7 +81,7 @@ const around = (el) => {
     if (groups.length < 4 && (/^(FIELDSET|SECTION|ARTICLE|FORM|DIALOG|TABLE|DETAILS|ASIDE|NAV)$/.test(up.tagName) || up.getAttribute("role") || up.hasAttribute("aria-label"))) { const heading = headingIn(up); if (heading) groups.push(heading); }
     if (zone.size < 40) for (const word of words(`${up.id} ${typeof up.className === "string" ? up.className : ""} ${up.getAttribute("data-testid") || ""}`)) zone.add(word.toLowerCase());
   }
-  return { marks, groups, zone: [...zone], row, modal };
+  return { marks, groups, zone: [...zone], row, modal, heading: headingAbove(el) };
 };
 
 // The words beside a field that has no label: just before it (or in the cell before), then just after.
@@ -174,7 +179,7 @@ for (const el of close) {
     options: el.tagName === "SELECT" ? [...el.options].slice(0, 60).map((option) => clean(option.text, 60)) : [],
     level: /^H[1-6]$/.test(el.tagName) ? Number(el.tagName[1]) : 0,
   };
-  if (field && (!item.label || tick) || !name) [item.before, item.after] = beside(el);
+  if (field && (!item.label || tick)) [item.before, item.after] = beside(el);
   for (let up = composedParent(el), n = 0; up && n < 12; up = composedParent(up), n++) if (indexOf.has(up)) { item.up = indexOf.get(up); break; }
   indexOf.set(el, items.length);
   items.push(item);

@@ -163,6 +163,17 @@ const lookAt = (parent) => {
 };
 lookAt(root);
 if (!walk(root, MOST_ELEMENTS, lookAt)) truncated = true;
+// The same kind of record in several parents (the columns of a board): all of them together.
+const everywhere = new Map();
+walk(root, MOST_ELEMENTS, (el) => { if (el.children.length > 1 && shapeWords(el).length && /^(DIV|ARTICLE|LI|SECTION|A)$/.test(el.tagName)) { const key = `${shape(el)}|${inner(el)}`; (everywhere.get(key) || everywhere.set(key, []).get(key)).push(el); } return !/^(SCRIPT|STYLE|SVG)$/i.test(el.tagName); });
+for (const all of everywhere.values()) {
+  if (all.length < 3 || new Set(all.map((el) => el.parentElement)).size < 2) continue;
+  const list = all.filter((el) => visible(el) && !all.some((other) => other !== el && other.contains(el)));
+  if (list.length < 3) continue;
+  let parent = list[0].parentElement;
+  while (parent && parent !== root && !list.every((el) => parent.contains(el))) parent = parent.parentElement;
+  if (parent) candidates.push({ parent, list, mean: list.slice(0, 40).reduce((sum, el) => sum + clean(el.innerText, 3000).length, 0) / Math.min(list.length, 40) });
+}
 const place = (el) => { for (let up = el; up; up = composedParent(up)) { const mark = landmarkOf(up); if (mark && mark !== "form") return mark; } return ""; };
 const weigh = (candidate) => {
   const parts = candidate.list[0].querySelectorAll("*").length + (candidate.list[0].shadowRoot ? 5 : 0);

@@ -20,9 +20,10 @@ from tasks.executors.browser.understanding.base import Choice, Extraction, Extra
 from tasks.executors.browser.understanding.deterministic import extracting, finding
 from tasks.executors.browser.understanding.deterministic.choosing import Decision
 from tasks.executors.browser.understanding.deterministic.instructions import readings
+from tasks.executors.browser.understanding.deterministic.schema_shape import wrapped_list
 from tasks.executors.browser.understanding.deterministic.schemas import shaped
 from tasks.executors.browser.understanding.deterministic.scoring import Page
-from tasks.executors.browser.understanding.deterministic.wishes import parse, wrapped_list
+from tasks.executors.browser.understanding.deterministic.wishes import parse
 from tasks.executors.browser.understanding.service import EngineFailed
 
 MOST_CANDIDATES = 120

@@ -24,8 +24,9 @@ from agency import llm
 from tasks.executors.browser.driver import ask, run_script
 from tasks.executors.browser.errors import Unsure
 from tasks.executors.browser.understanding.base import Choice, Extraction, ExtractRequest, FindRequest
+from tasks.executors.browser.understanding.deterministic.schema_shape import wrapped_list
 from tasks.executors.browser.understanding.deterministic.schemas import shaped
-from tasks.executors.browser.understanding.deterministic.wishes import parse, wrapped_list
+from tasks.executors.browser.understanding.deterministic.wishes import parse
 from tasks.executors.browser.understanding.llm import occurs
 from tasks.executors.browser.understanding.service import EngineFailed
 

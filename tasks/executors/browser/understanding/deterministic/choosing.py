@@ -72,6 +72,9 @@ def _nth(scored: list[Scored], ordinal: int, items: list[dict[str, Any]]) -> lis
     """The n-th of those that fit about equally well, in document order; the others are told apart by that."""
     top = max((one.score for one in scored), default=0.0)
     equal = [one for one in scored if one.score >= max(0.6, top - 0.08)]
+    named = [one for one in equal if one.name_score >= 0.98]
+    # "the third Select" counts those that are called Select, not the one that is called Select all.
+    equal = named if len(named) > 1 else equal
     ordered = _distinct(sorted(equal, key=lambda one: one.index), items, by_target=False)
     position = ordinal - 1 if ordinal > 0 else len(ordered) + ordinal
     if not 0 <= position < len(ordered):
@@ -121,6 +124,8 @@ def _distinct(ordered: list[Scored], items: list[dict[str, Any]], *, by_target: 
     return kept
 
 
+#: Roles of what merely holds the control that is meant.
+_HOLDERS = ("gridcell", "cell", "treeitem", "listitem", "row")
 _RANKS = ("native", "role", "label", "handler", "pointer", "text")
 
 
@@ -131,13 +136,23 @@ def _realer(one: Scored, other: Scored) -> bool:
 def _same(one: dict[str, Any], other: dict[str, Any], items: list[dict[str, Any]], by_target: bool) -> bool:
     if by_target and one["href"] and one["href"] == other["href"] and _leads_somewhere(one["href"]):
         return True
+    if _captions(one, other) or _captions(other, one):
+        return True
     inner, outer = (one, other) if one["i"] > other["i"] else (other, one)
     if not _is_within(inner, outer, items):
         return False
-    wrapped = {inner["rank"], outer["rank"]} & {"pointer", "handler", "text", "label"}
+    wrapped = {inner["rank"], outer["rank"]} & {"pointer", "handler", "text", "label"} or outer["role"] in _HOLDERS
     return (bool(wrapped) and (inner["text"] or inner["name"]) == (outer["text"] or outer["name"])) or (
         inner["rank"] == "text"
     )
+
+
+def _captions(text: dict[str, Any], control: dict[str, Any]) -> bool:
+    """Whether one is nothing but the words beside the other, a box or a field."""
+    field = control["type"] in ("checkbox", "radio") or control["tag"] in ("input", "select")
+    if text["rank"] != "text" or not field:
+        return False
+    return bool(text["text"]) and text["text"] in (control["before"], control["after"])
 
 
 def _is_within(inner: dict[str, Any], outer: dict[str, Any], items: list[dict[str, Any]]) -> bool:

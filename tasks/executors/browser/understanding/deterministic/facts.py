@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
 from tasks.executors.browser.understanding.deterministic import values
 from tasks.executors.browser.understanding.deterministic.answers import Answer, Raw, name_fit, scope_fit
+from tasks.executors.browser.understanding.deterministic.bylines import author_of
 from tasks.executors.browser.understanding.deterministic.columns import Column, kind_fit
 from tasks.executors.browser.understanding.deterministic.records import columns_of
 from tasks.executors.browser.understanding.deterministic.wishes import Wish, WishedField, key_of
 from tasks.executors.browser.understanding.deterministic.words import tokens
-
-_BYLINE = re.compile(r"\b(?:by|von|par|por)\s+(\S.*)", re.I)
-_MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|january|february|march|april|june|july|august|september|october|november|december"
-_NO_NAME = re.compile(r"^(?:|on\b.*|last updated.*|updated.*|published.*|posted.*|share.*|follow.*|comments?)$", re.I)
 
 
 def answers(model: dict[str, Any], wish: Wish) -> Iterator[Answer]:
@@ -107,15 +103,6 @@ def _page_fact(model: dict[str, Any], one: WishedField, wish: Wish) -> tuple[flo
     if one.known == "url":
         return 0.6, model["canonical"] or model["url"]
     return _marked_fact(model, one)
-
-
-def author_of(byline: str) -> str:
-    """The name in a byline: what follows "by", without dates and roles; "" when there is none."""
-    line = byline.split("\n")[0] if _BYLINE.search(byline.split("\n")[0]) else byline.replace("\n", " ")
-    found = _BYLINE.search(line)
-    name = re.split(r"\s*(?:[,|•·–(]|\s-\s|\bon\b|\bin\b|\d)", found.group(1) if found else line)[0].strip()
-    name = re.sub(rf"\s+(?:{_MONTHS})\.?$", "", name, flags=re.I).strip()
-    return "" if len(name) > 60 or values.date(name) or _NO_NAME.match(name) else name
 
 
 def _means_window(wish: Wish) -> bool:

@@ -10,6 +10,14 @@ import re
 from dataclasses import dataclass, field, replace
 from functools import cache
 
+from tasks.executors.browser.understanding.deterministic.vocabulary import (
+    KEEPS_NAME,
+    PARTS,
+    REGION,
+    REGIONS,
+    ROLE,
+    ROLE_WORDS,
+)
 from tasks.executors.browser.understanding.deterministic.words import STOP, Token, content, plain_words, tokens
 
 _QUOTED = re.compile(r"[\"“”„«»]([^\"“”„«»]{1,120})[\"“”„«»]|(?<!\w)['‘’]([^'‘’]{1,120})['‘’](?!\w)")
@@ -44,139 +52,6 @@ _ORDINAL = re.compile(
     re.I,
 )
 
-#: What people call a control → the roles it may have. The first is the exact one.
-ROLE_WORDS: dict[str, tuple[str, ...]] = {
-    "button": ("button", "menuitem", "tab", "link", "switch"),
-    "link": ("link", "menuitem", "tab", "button"),
-    "hyperlink": ("link",),
-    "checkbox": ("checkbox", "menuitemcheckbox", "switch"),
-    "check box": ("checkbox", "switch"),
-    "tick box": ("checkbox", "switch"),
-    "radio button": ("radio", "menuitemradio"),
-    "radio": ("radio", "menuitemradio"),
-    "option": ("option", "radio", "menuitemradio", "menuitem", "checkbox", "tab", "treeitem", "button", "link"),
-    "choice": ("option", "radio", "checkbox", "button"),
-    "tab": ("tab", "link", "button"),
-    "menu item": ("menuitem", "menuitemcheckbox", "menuitemradio", "link", "option", "button"),
-    "menu entry": ("menuitem", "link", "option", "button"),
-    "menu": ("button", "menuitem", "combobox", "link", "menu"),
-    "dropdown": ("combobox", "listbox", "button", "menuitem"),
-    "drop down": ("combobox", "listbox", "button", "menuitem"),
-    "select": ("combobox", "listbox"),
-    "combobox": ("combobox",),
-    "list box": ("listbox", "combobox"),
-    "toggle": ("switch", "checkbox", "button"),
-    "switch": ("switch", "checkbox", "button"),
-    "slider": ("slider",),
-    "text field": ("textbox", "searchbox", "combobox", "spinbutton"),
-    "text box": ("textbox", "searchbox", "combobox", "spinbutton"),
-    "textbox": ("textbox", "searchbox", "combobox", "spinbutton"),
-    "text area": ("textbox",),
-    "textarea": ("textbox",),
-    "input field": ("textbox", "searchbox", "combobox", "spinbutton", "slider"),
-    "input box": ("textbox", "searchbox", "combobox", "spinbutton"),
-    "input": ("textbox", "searchbox", "combobox", "spinbutton", "checkbox", "radio", "slider", "button"),
-    "field": ("textbox", "searchbox", "combobox", "spinbutton", "listbox", "slider"),
-    "form field": ("textbox", "searchbox", "combobox", "spinbutton", "listbox"),
-    "box": ("textbox", "searchbox", "combobox", "spinbutton", "checkbox"),
-    "search box": ("searchbox", "textbox", "combobox"),
-    "search bar": ("searchbox", "textbox", "combobox"),
-    "search field": ("searchbox", "textbox", "combobox"),
-    "icon": ("button", "link", "img", "menuitem", "generic"),
-    "image": ("img", "link", "button"),
-    "picture": ("img", "link", "button"),
-    "logo": ("link", "img", "button"),
-    "heading": ("heading", "button", "link"),
-    "item": ("menuitem", "option", "treeitem", "link", "button", "listitem", "tab"),
-    "entry": ("menuitem", "option", "link", "treeitem", "listitem"),
-    "row": ("row",),
-    "cell": ("gridcell", "cell"),
-    "date picker": ("textbox", "button", "combobox", "Date"),
-    "chip": ("button", "option"),
-    "arrow": ("button", "link"),
-    "element": (),
-    "control": (),
-    "text": (),
-    "word": (),
-}
-_BY_LENGTH = sorted(ROLE_WORDS, key=len, reverse=True)
-_ROLE = re.compile(rf"\b({'|'.join(re.escape(word) for word in _BY_LENGTH)})(s|es)?\b", re.I)
-#: Words of a field's name that a field may as well be found by without.
-KEEPS_NAME = {
-    "search box": "search",
-    "search bar": "search",
-    "search field": "search",
-    "date picker": "date",
-    "logo": "logo",
-}
-
-REGIONS: dict[str, tuple[str, ...]] = {
-    "header": ("header",), "top bar": ("header",), "banner": ("header", "dialog"), "navigation": ("nav",), "nav": ("nav",),
-    "navbar": ("nav", "header"), "nav bar": ("nav", "header"), "navigation bar": ("nav", "header"), "menu bar": ("nav", "menu"),
-    "navigation menu": ("nav", "menu"), "main menu": ("nav", "menu"), "menu": ("nav", "menu"), "footer": ("footer",),
-    "sidebar": ("aside", "nav"), "side bar": ("aside", "nav"), "side menu": ("aside", "nav"), "aside": ("aside",),
-    "main content": ("main",), "main area": ("main",), "content area": ("main",), "main section": ("main",), "body": ("main",),
-    "dialog": ("dialog",), "dialogue": ("dialog",), "modal": ("dialog",), "popup": ("dialog",), "pop up": ("dialog",),
-    "overlay": ("dialog",), "window": ("dialog",), "toolbar": ("toolbar",), "form": ("form",), "search results": ("main",),
-    "results": ("main",), "tab bar": ("tabs",), "tabs": ("tabs",),
-}  # fmt: skip
-_BY_LENGTH_REGION = sorted(REGIONS, key=len, reverse=True)
-_REGION = re.compile(rf"\b({'|'.join(_BY_LENGTH_REGION)})$", re.I)
-#: Nouns for a part of the page that say nothing about which part.
-_PARTS = frozenset(
-    [
-        "section",
-        "area",
-        "row",
-        "card",
-        "panel",
-        "group",
-        "block",
-        "box",
-        "list",
-        "table",
-        "line",
-        "entry",
-        "item",
-        "result",
-        "record",
-        "column",
-        "page",
-        "part",
-        "region",
-        "fieldset",
-        "widget",
-        "tile",
-        "cell",
-        "bar",
-        "page",
-        "screen",
-        "site",
-        "website",
-        "heading",
-        "title",
-        "product",
-        "article",
-        "post",
-        "that",
-        "says",
-        "with",
-        "for",
-        "of",
-        "named",
-        "called",
-        "labelled",
-        "labeled",
-        "containing",
-        "contains",
-        "reads",
-        "text",
-        "where",
-        "has",
-        "whose",
-        "is",
-    ]
-)
 _CONTEXT = re.compile(
     r"\s+(?:(?P<near>next to|beside|near|nearest to|closest to|right of|to the right of|left of|to the left of|adjacent to|alongside|by)"
     r"|(?P<below>below|under|underneath|beneath|after|following)|(?P<above>above|over|before|on top of)"
@@ -219,8 +94,8 @@ SOFT = frozenset(
         "light",
     ]
 )
-FILLER = frozenset(["page", "form", "screen", "site", "website", "value", "given", "new"])
-_SAYS_NOTHING = _PARTS | SOFT | FILLER | STOP | {"one", "ones"}
+FILLER = frozenset(["page", "form", "screen", "site", "website", "value", "given", "new"]) | {"number", "folder"}
+_SAYS_NOTHING = PARTS | SOFT | FILLER | STOP | {"one", "ones"}
 
 
 @dataclass(frozen=True)
@@ -293,7 +168,7 @@ def _click_phrases(text: str) -> list[tuple[str, str, float]]:
         return [("", text, 0.0)]
     verb = found.group(1).lower()
     rest = text[found.end() :]
-    ours = verb in ("click", "press", "tap", "hit", "push", "hover over", "hover", "find", "locate")
+    ours = verb in ("click", "press", "tap", "hit", "push", "hover over", "hover")
     return [(verb, rest, 0.0)] if ours else [(verb, rest, 0.0), (verb, text, 0.01)]
 
 
@@ -354,12 +229,12 @@ def _contexts(tail: str, relation: str) -> list[tuple[Context, ...]]:
 def _context(text: str, relation: str) -> Context:
     quoted = _QUOTED.search(text)
     bare = re.sub(r"^(the|a|an|its|this|that)\s+", "", text.strip(), flags=re.I)
-    region = _REGION.search(re.sub(r"[^\w ]", " ", bare).strip())
+    region = REGION.search(re.sub(r"[^\w ]", " ", bare).strip())
     marks = REGIONS[region.group(1).lower()] if region else ()
     if quoted:
         return Context(quoted.group(1) or quoted.group(2), relation, marks)
     rest = bare[: region.start()] if region and region.end() >= len(bare.strip()) else bare
-    kept = [word for word in plain_words(rest) if word not in _PARTS and word not in STOP]
+    kept = [word for word in plain_words(rest) if word not in PARTS and word not in STOP]
     return Context(" ".join(kept), relation, marks)
 
 
@@ -388,7 +263,7 @@ def _named(phrase: str, verb: str, cost: float) -> Reading | None:
 
 def _role(phrase: str) -> tuple[str, tuple[str, ...]]:
     """The role word that stands last: "search button" is a button."""
-    found = list(_ROLE.finditer(phrase))
+    found = list(ROLE.finditer(phrase))
     if not found:
         return "", ()
     word = found[-1].group(1).lower()

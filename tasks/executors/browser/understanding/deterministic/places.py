@@ -43,10 +43,31 @@ def _fits(context: Context, scored: list[Scored], lookup: Lookup) -> dict[int, f
     words = _lookup_words(context.text)
     if not words:
         return fits
-    found = lookup([one.index for one in scored], words)
+    indexes = [one.index for one in scored]
+    found = lookup(indexes, words)
+    if (
+        context.relation == "within"
+        and len(words) > 1
+        and not any(p["level"] >= 0 or p["attribute"] >= 0 for p in found.values())
+    ):
+        return _piecewise(context, indexes, words, fits, lookup)
     rank = _nearness if context.relation in ("near", "below", "above") else _enclosure
     told = rank(context, found)
     return {index: told.get(index, 0.0) * (0.4 + 0.6 * fit) for index, fit in fits.items()}
+
+
+def _piecewise(
+    context: Context, indexes: list[int], words: list[str], fits: dict[int, float], lookup: Lookup
+) -> dict[int, float]:
+    """No part of the page holds all the words ("the Savings account" on a card that says Savings): each word counts alone.
+
+    A word that is nowhere, or with everyone alike, tells nothing; one that tells them apart decides, at a discount.
+    """
+    told = [_enclosure(context, lookup(indexes, [word])) for word in words[:4]]
+    telling = [each for each in told if each and max(each.values()) - min(each.get(i, 0.0) for i in indexes) > 0.3]
+    if not telling:
+        return dict.fromkeys(indexes, 0.0)
+    return {i: 0.9 * min(each.get(i, 0.0) for each in telling) * (0.4 + 0.6 * fits[i]) for i in indexes}
 
 
 def _region_fit(context: Context, item: dict[str, Any]) -> float:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tasks.executors.browser.understanding.deterministic.answers import Answer, Raw, entity_fit, name_fit, scope_fit
+from tasks.executors.browser.understanding.deterministic.bylines import author_of
 from tasks.executors.browser.understanding.deterministic.columns import Column, kind_fit
 from tasks.executors.browser.understanding.deterministic.wishes import Wish, WishedField, field_of, key_of
 from tasks.executors.browser.understanding.deterministic.words import tokens
@@ -28,8 +29,17 @@ def answers(model: dict[str, Any], wish: Wish) -> Iterator[Answer]:
         size = (group["weight"] / heaviest) ** 0.12
         aside = 0.8 if group["place"] in ("nav", "footer", "header", "aside", "menu") else 1.0
         named = (" ".join(group["words"]), group["heading"], group["within"])
-        prior = 0.97 * size * aside * (1.0 if scope_fit(wish, *named) >= 0.6 else 0.75)
+        prior = 0.97 * size * aside * _one_each(group["records"]) * (1.0 if scope_fit(wish, *named) >= 0.6 else 0.75)
         yield _answer(group, columns, wish, prior, entity_fit(wish, *named))
+
+
+def _one_each(records: list[dict[str, Any]]) -> float:
+    """1 for records; less for what holds records itself (a column of cards), whose parts come again and again."""
+    keys = [
+        slot["key"] for record in records for slot in record["slots"] if slot["kind"] == "text" and not slot.get("part")
+    ]
+    again = sum(1 for key in keys if not key.endswith("|1"))
+    return 0.82 if len(keys) > 4 and again / len(keys) > 0.25 else 1.0
 
 
 def columns_of(records: list[dict[str, Any]]) -> list[Column]:
@@ -101,9 +111,17 @@ def match(columns: list[Column], wished: tuple[WishedField, ...]) -> tuple[dict[
     chosen: dict[str, Column] = {}
     fits: dict[str, float] = {}
     for fit, _, key, column in pairs:
-        if fit >= 0.4 and key not in chosen and not any(column is other for other in chosen.values()):
+        shared = {other for other, taken in chosen.items() if taken is column}
+        if fit >= 0.4 and key not in chosen and (not shared or _shares(key, shared, column, wished)):
             chosen[key], fits[key] = column, min(1.0, fit)
     return chosen, fits
+
+
+def _shares(key: str, taken: set[str], column: Column, wished: tuple[WishedField, ...]) -> bool:
+    """A byline ("posted by Edna on 12 April") holds an author and a date: both are read out of it."""
+    kinds = {one.key: one.known for one in wished}
+    byline = sum(1 for text in column.texts if _BY.match(text)) >= 0.7 * max(1, len(column.texts))
+    return byline and {kinds.get(key), *(kinds.get(other) for other in taken)} == {"author", "date"}
 
 
 def _fit(one: WishedField, column: Column, columns: list[Column]) -> float:
@@ -202,8 +220,8 @@ def _instead(one: WishedField, column: Column, slots: list[dict[str, Any]]) -> s
 
 
 def _clean(one: WishedField | None, text: str) -> str:
-    if one is not None and one.known == "author" and (found := _BY.match(text)):
-        return found.group(1).strip()
+    if one is not None and one.known == "author" and _BY.match(text):
+        return author_of(text) or text
     if one is not None and one.kind == "long":
         return text.strip('“”" ') if text[:1] in '“"' and text[-1:] in '”"' else text
     return text

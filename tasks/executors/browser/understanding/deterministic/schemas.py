@@ -8,7 +8,7 @@ import jsonschema
 
 from tasks.executors.browser.understanding.base import Extraction
 from tasks.executors.browser.understanding.deterministic import values
-from tasks.executors.browser.understanding.deterministic.wishes import record_schema, wrapped_list
+from tasks.executors.browser.understanding.deterministic.schema_shape import record_schema, wrapped_list
 
 _TRUE = ("true", "yes", "on", "1", "in stock", "available", "✓", "✔")
 

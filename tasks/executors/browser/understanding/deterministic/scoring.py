@@ -186,12 +186,14 @@ class Page:
         for source in sources:
             if folded and source.kind in ("name", "text", "label", "placeholder") and source.raw == folded:
                 return (1.0 if source.kind != "placeholder" else 0.98, f"{source.kind} is the same", [])
-            score, missing = self._source_score(wanted, source, sources)
+            score, missing = self._source_score(wanted, source, sources, reading)
             if score * source.weight > best[0]:
                 best = (score * source.weight, f"{source.kind} fits", missing)
         return best
 
-    def _source_score(self, wanted: list[Token], source: _Source, sources: list[_Source]) -> tuple[float, list[str]]:
+    def _source_score(
+        self, wanted: list[Token], source: _Source, sources: list[_Source], reading: Reading
+    ) -> tuple[float, list[str]]:
         """Coverage of what was asked by this text (the rest may come from elsewhere at a discount), times precision."""
         offered = source.words
         if not offered:
@@ -208,7 +210,9 @@ class Page:
                 used.add(at)
                 own_hits += 1
             else:
-                credit = _borrowed(token, source, sources, leads=token is wanted[0])
+                credit = _borrowed(
+                    token, source, sources, leads=token is wanted[0], noun=bool(reading.verb or reading.role_word)
+                )
             if not credit:
                 missing.append(token.stem)
             got += weight * credit
@@ -266,12 +270,13 @@ def _state_score(item: dict[str, Any]) -> float:
     return score
 
 
-def _borrowed(token: Token, source: _Source, sources: list[_Source], *, leads: bool) -> float:
+def _borrowed(token: Token, source: _Source, sources: list[_Source], *, leads: bool, noun: bool) -> float:
     """A word the text lacks may stand in another of the control's texts, or around it when it names no action."""
     if source.kind in ("around", "hints"):
         return 0.0
     for other in sources:
-        if other.kind == "around" and leads and token.canon in ACTIONS:
+        # Without a verb of ours before it, the first word is what would be done ("star the message"): nobody lends that.
+        if other.kind == "around" and leads and (token.canon in ACTIONS or not noun):
             continue
         if other is not source and any(likeness(token, word) >= 0.9 for word in other.words):
             return 0.78 if other.kind == "around" else 0.88
@@ -304,7 +309,9 @@ def _sources(item: dict[str, Any]) -> list[_Source]:
         for kind, text, weight in texts
         if text
     ]
-    around = " ".join([*item["groups"], item["row"][:200], item["near"], " ".join(item["zone"]), *item["marks"]])
+    around = " ".join(
+        [*item["groups"], item["row"][:200], item["near"], item["heading"], " ".join(item["zone"]), *item["marks"]]
+    )
     return [*found, _Source(tokens(around), 0.0, "around")]
 
 

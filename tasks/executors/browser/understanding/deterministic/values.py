@@ -20,6 +20,11 @@ _MONEY = re.compile(
     r"(?:[£€$¥₹₽₩₺₪฿]|\b(?:usd|eur|gbp|jpy|chf|cad|aud|inr|sek|nok|dkk|pln|czk|brl|cny|zar|huf|ron|rs\.?|kr\.?|zł|kč)(?=[\s\d]|$))",
     re.I,
 )
+#: A minus that begins the amount, or an accountant's brackets: a debit must not read as a credit, nor a range as a debit.
+_SIGN = r"[£€$¥₹₽₩₺₪฿]"
+_NEGATIVE = re.compile(
+    rf"^\s*(?:[A-Za-z]{{3}}\s*)?{_SIGN}?\s*[-−–]\s*(?:[A-Za-z]{{0,3}}{_SIGN}\s*)?\d|^\s*\([^()]*\d[^()]*\)\s*$"
+)
 _FREE = re.compile(r"^\s*(free|gratis|kostenlos)\s*!?\s*$", re.I)
 _NUMBER = re.compile(r"[-+−]?\d[\d.,\s'’\u00a0\u202f]*\d|[-+−]?\d")
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
@@ -64,7 +69,8 @@ def money(text: str) -> Money | None:
     parsed = Price.fromstring(text)
     if parsed.amount is None:
         return None
-    return Money(_plain(float(parsed.amount)), _currency(parsed.currency or "", text))
+    amount = float(parsed.amount) * (-1 if _NEGATIVE.search(text) else 1)
+    return Money(_plain(amount), _currency(parsed.currency or "", text))
 
 
 def amount(text: str) -> Money | None:

@@ -6,11 +6,12 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from tasks.executors.browser.understanding.deterministic.schema_shape import record_schema
 from tasks.executors.browser.understanding.deterministic.words import Token, content, plain_words, tokens
 
 #: Field → (kind of value, words it goes by). The kind says which values fit and how they are typed.
 VOCABULARY: dict[str, tuple[str, str]] = {
-    "name": ("name", "name title headline heading product label subject"),
+    "name": ("name", "name title headline heading product label subject ttl"),
     "price": ("money", "price cost amount fee pricing fare rate total"),
     "original price": ("oldmoney", "original old list regular was previous rrp strike"),
     "date": ("date", "date published publication posted day when created updated time released release"),
@@ -28,15 +29,15 @@ VOCABULARY: dict[str, tuple[str, str]] = {
     "brand": ("text", "brand manufacturer maker vendor"),
     "category": ("text", "category section topic genre department"),
     "tags": ("text", "tags tag keywords labels"),
-    "location": ("text", "location place city venue where region area"),
-    "company": ("text", "company employer organization organisation firm"),
+    "location": ("text", "location place city venue where region area loc"),
+    "company": ("text", "company employer organization organisation firm org"),
     "salary": ("text", "salary pay wage compensation"),
     "email": ("email", "email mail"),
     "phone": ("phone", "phone telephone mobile tel fax"),
     "address": ("text", "address street"),
     "content": ("body", "content text body article story post"),
     "quantity": ("count", "quantity qty count units"),
-    "comment": ("long", "comment review text message quote"),
+    "comment": ("long", "comment review text message quote msg"),
     "position": ("text", "position role job rank"),
 }
 _KNOWN: dict[str, str] = {}
@@ -224,7 +225,9 @@ def _scope(text: str) -> tuple[str, str, str]:
 def _entity_and_fields(text: str) -> tuple[str, str, bool | None]:
     """("product", "name, price", many): the forms people use."""
     of = _OF_EACH.search(text)
-    if of and not _is_field_list(of.group("entity"), alone=True) and _is_field_list(text[: of.start()]):
+    # "the X of every Y" says itself what is the field and what the thing, whatever X is called.
+    told = of is not None and (of.group("many") or _is_field_list(text[: of.start()]))
+    if of and told and not _is_field_list(of.group("entity"), alone=True):
         entity = of.group("entity")
         return (
             entity,
@@ -381,23 +384,3 @@ def _schema_field(name: str, schema: dict[str, Any], told: Wish) -> WishedField:
         twin = next((one for one in told.fields if set(one.own) & set(found.own)), None)
         return replace(twin, key=name) if twin else found
     return found
-
-
-def record_schema(schema: dict[str, Any]) -> tuple[dict[str, Any], bool]:
-    """The object schema of one record, and whether many are wanted: an array, or an object around one array."""
-    if schema.get("type") == "array":
-        return dict(schema.get("items") or {}), True
-    lists = wrapped_list(schema)
-    if lists:
-        return dict(schema["properties"][lists].get("items") or {}), True
-    return schema, False
-
-
-def wrapped_list(schema: dict[str, Any]) -> str:
-    """The name of the one property that holds a list of objects, "" when the schema is no such wrapper."""
-    properties = schema.get("properties", {})
-    lists = [
-        name for name, sub in properties.items()
-        if sub.get("type") == "array" and (sub.get("items") or {}).get("type") == "object"
-    ]  # fmt: skip
-    return lists[0] if len(lists) == 1 and len(properties) <= 2 else ""

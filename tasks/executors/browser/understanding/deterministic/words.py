@@ -65,6 +65,8 @@ center centre
 gray grey
 terms tos
 ok okay
+bell notification alert
+number no num nr
 """
 
 _PHRASES = {
@@ -169,7 +171,7 @@ STOP = frozenset(
         "all",
         "page",
     ]
-)
+) | {"every", "each"}
 
 _canonical: dict[str, str] = {}
 for _line in _SYNONYMS.strip().splitlines():
