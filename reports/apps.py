@@ -14,9 +14,12 @@ class ReportsConfig(AppConfig):
 
     def ready(self) -> None:
         """Adds the executor by the door that plugins use, and the pages to the console."""
+        from agency import health
         from reports import checks, console  # noqa: F401  registers the system checks
+        from reports.doctor.work import due_problem
         from reports.executor import ReportGeneration
         from tasks.executors import registry
 
         registry.register(ReportGeneration)
+        health.parts["due_work"] = due_problem
         console.register()

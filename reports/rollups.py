@@ -133,7 +133,8 @@ def recount(fact: Fact, hours: Sequence[dt.datetime]) -> None:
     """Replaces the live cells of the hours by what the rows say now, and adds up their days. Inside a transaction."""
     since = facts.kept_since(fact)
     if since is not None:
-        hours = [hour for hour in hours if hour >= since]
+        counted = _counted_hours(fact, [hour for hour in hours if hour < since])
+        hours = [hour for hour in hours if hour not in counted]
     if not hours:
         return
     params = {"fact": fact.name, "part": "live", "hours": list(hours)}
@@ -145,6 +146,16 @@ def recount(fact: Fact, hours: Sequence[dt.datetime]) -> None:
     rows = f"SELECT r.* FROM unnest(%(hours)s::timestamptz[]) AS w(h), LATERAL ({fact.rows(scope)}) r"
     _execute(_COUNT.format(rows=rows), params)
     _add_up_days(fact, {day_of(hour) for hour in hours})
+
+
+def _counted_hours(fact: Fact, hours: list[dt.datetime]) -> set[dt.datetime]:
+    """Those of the hours that hold live cells: where rows may be gone, what was counted in time stays."""
+    found = _execute(
+        "SELECT DISTINCT at FROM report_rollups WHERE fact = %(fact)s AND grain = 'hour' AND part = 'live'"
+        " AND at = ANY(%(hours)s)",
+        {"fact": fact.name, "hours": hours},
+    )
+    return {at for (at,) in found}
 
 
 def fold(fact: Fact, ids: Sequence[int]) -> set[dt.datetime]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from django.conf import settings
-from django.db import connection
+from django.db import DatabaseError, connection
 
 from agency import health
 from reports.doctor.finding import Finding, bad, good, note
@@ -51,6 +51,15 @@ def due() -> Iterator[Finding]:
         yield bad("due work", what, "Look whether workers live and are busy; add workers or raise IO_SLOTS.")
     else:
         yield good("due work", f"{count} tasks are due, none late" if count else "nothing is due")
+
+
+def due_problem() -> str | None:
+    """For /healthz?full=1: says when due work has waited too long; None when it has not."""
+    try:
+        count, seconds = _row(_OLDEST_DUE)
+    except DatabaseError:
+        return "database does not answer"
+    return f"{count:.0f} tasks are due, the oldest for {seconds:.0f} s" if seconds > LATE_S else None
 
 
 def messages() -> Iterator[Finding]:

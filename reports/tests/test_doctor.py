@@ -157,6 +157,17 @@ def test_work_that_nobody_does_is_found() -> None:
     assert finding.found.startswith("1 tasks are due, the oldest for 30")
 
 
+def test_full_health_says_that_due_work_is_late_and_ready_does_not_care(client: Any) -> None:
+    all_well()
+    assert client.get("/healthz?full=1").status_code == 200
+    task = make_task()
+    type(task).objects.filter(pk=task.pk).update(run_at=timezone.now() - dt.timedelta(minutes=5))
+    answer = client.get("/healthz?full=1")
+    assert answer.status_code == 503
+    assert answer.json()["parts"]["due_work"].startswith("1 tasks are due, the oldest for 30")
+    assert client.get("/readyz").status_code == 200
+
+
 def test_messages_in_trouble_are_found() -> None:
     where = history.channel(is_active=False, disabled_at=timezone.now(), disabled_reason="410 Gone")
     history.sent(where, START, 1, "dead").save()

@@ -201,6 +201,17 @@ def comparable(found: Any) -> Any:
     return [comparable(item) for item in found] if isinstance(found, list) else found
 
 
+def test_tries_older_than_their_retention_are_counted_once_and_then_kept() -> None:
+    message = history.sent(history.channel(), ago(60), 1)
+    message.save()
+    history.tried(message, 1, "delivered").save()
+    period = between(ago(61), ago(59))
+    assert report("webhook_activity", period).as_json()["summary"]["tries"] == 1
+    DeliveryAttempt.objects.all().delete()
+    rollups.sweep()
+    assert report("webhook_activity", period).as_json()["summary"]["tries"] == 1
+
+
 def test_a_part_of_an_hour_that_was_pruned_counts_whole_and_the_report_says_so() -> None:
     at = ago(120).replace(minute=10, second=0, microsecond=0)
     with history.as_written():
