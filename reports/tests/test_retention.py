@@ -180,8 +180,8 @@ def test_raw_inbound_has_an_age_of_its_own_and_nought_keeps_for_ever(settings: A
     assert AgencyTask.objects.count() == 1
 
 
-def test_reports_say_the_same_after_pruning_as_before() -> None:
-    history.START = ago(160).replace(minute=0)
+def test_reports_say_the_same_after_pruning_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "START", ago(160).replace(minute=0))
     history.write(days=70, tasks=150)
     rollups.refresh()
     before = everything()
