@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.core.cache import caches
 
 from tasks.tests.api_client import CALL, Api, allow
 
@@ -129,3 +130,26 @@ def test_every_answer_below_api_is_a_problem_never_a_page(admin: Api) -> None:
 def test_an_address_without_its_slash_is_sent_on_with_method_and_body(admin: Api) -> None:
     answer = admin.post("tasks?x=1", CALL)
     assert (answer.status_code, answer["Location"]) == (308, "/api/v1/tasks/?x=1")
+
+
+def test_of_a_long_history_the_ended_are_counted_now_and_then_and_the_open_always(
+    admin: Api, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "stats"}}
+    monkeypatch.setattr("tasks.overview.LONG", 0)
+    first = admin.create()
+    assert admin.get("tasks/stats/").json()["byStatus"]["queued"] == 1
+    admin.create()
+    admin.delete(f"tasks/{first['id']}/")
+    kept = admin.get("tasks/stats/").json()["byStatus"]
+    assert (kept["queued"], kept["cancelled"]) == (1, 0)
+    monkeypatch.setattr("tasks.overview.KEPT_S", 0)
+    caches["default"].clear()
+    assert admin.get("tasks/stats/").json()["byStatus"]["cancelled"] == 1
+
+
+def test_counts_are_told_without_valkey(admin: Api, settings: Any) -> None:
+    away = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:9/0"}
+    settings.CACHES = {"default": away}
+    admin.create()
+    assert admin.get("tasks/stats/").json()["total"] == 1
