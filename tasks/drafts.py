@@ -11,7 +11,7 @@ from django.utils import timezone
 from pydantic import ValidationError
 
 from agency import credentials
-from tasks import digest
+from tasks import copying, digest
 from tasks.actors import Actor
 from tasks.errors import Invalid
 from tasks.executors import registry
@@ -160,4 +160,4 @@ def build(
         rules=rules,
     )
     columns |= review_columns(policy.with_reasons(need, source.review_reasons))
-    return AgencyTask(**columns)
+    return copying.new_row(columns)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.db import connection
 
+from tasks import copying
 from tasks.models import AgencyTask, TaskEvent, TaskSearch
 from tasks.tests.api_client import CALL, Api
 from tasks.tests.factories import make_task
@@ -42,3 +43,13 @@ def test_a_row_written_by_hand_is_audited_and_found_as_well() -> None:
     assert len(others) == 3
     assert TaskEvent.objects.filter(task_id__in=list(others), kind="created").count() == 3
     assert TaskSearch.objects.filter(task_id__in=list(others), tags=["x"]).count() == 3
+
+
+def test_a_new_row_has_every_default_and_refuses_a_column_that_does_not_exist() -> None:
+    plain, fast = AgencyTask(title="x", task_type="api_call"), copying.new_row({"title": "x", "task_type": "api_call"})
+    own = {"task_uuid", "run_at", "created_at", "updated_at"}
+    names = [field.attname for field in AgencyTask._meta.concrete_fields if field.attname not in own]
+    assert {name: getattr(fast, name) for name in names} == {name: getattr(plain, name) for name in names}
+    assert copying.new_row({}).tags is not copying.new_row({}).tags
+    with pytest.raises(TypeError, match="colour"):
+        copying.new_row({"colour": "red"})
