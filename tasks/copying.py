@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from django.db import connection, models
 
@@ -81,7 +81,8 @@ def new_row(columns: dict[str, Any]) -> AgencyTask:
     if unknown:
         raise TypeError(f"AgencyTask has no column {', '.join(sorted(unknown))}")
     values = [_given(columns, *column) for column in _defaults()]
-    return AgencyTask(*values)  # type: ignore[misc]  # the plugin takes the list for the first column
+    made: Any = AgencyTask  # to the type checker's plugin a list of values is the first column's value
+    return cast(AgencyTask, made(*values))
 
 
 def _given(columns: dict[str, Any], attname: str, name: str, default: Any, makes: bool) -> Any:

@@ -39,6 +39,8 @@ class Source:
     review_reasons: list[str] = field(default_factory=list)
     #: Understood from free text; a review policy may ask for review because of that.
     from_text: bool = False
+    #: The config the task is made from: whoever wrote it was allowed the credentials it names, so its tasks are too.
+    granted: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,7 @@ def build(
 
     `rules` are the review policies in force, loaded once when many tasks are made.
     """
-    checked = check_config(task_input.task_type, task_input.execution_config, actor, root)
+    checked = check_config(task_input.task_type, task_input.execution_config, actor, root, before=source.granted)
     columns = task_input.model_dump(exclude={"depends_on", "execution_config", "requires_human_review"})
     columns["priority"] = Priority[task_input.priority.upper()].value
     columns["urgency"] = Urgency[task_input.urgency.upper()].value

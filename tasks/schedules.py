@@ -39,14 +39,14 @@ def check(fields: dict[str, Any]) -> None:
         errors.append(FieldError("#/endsAt", "order", "endsAt must lie after startsAt"))
     if errors:
         raise Invalid(errors)
+    _refuse_secrets(fields["parameters"])
+    templates.rehearse(fields["template"], fields["parameters"])
 
 
 def save(schedule: TaskSchedule) -> TaskSchedule:
     """Writes a schedule and plans its next start from now: what lay before is not caught up. Raises Invalid."""
-    fields = {name: getattr(schedule, name) for name in ("cron", "timezone", "starts_at", "ends_at")}
-    check(fields)
-    _refuse_secrets(schedule.parameters)
-    templates.rehearse(schedule.template, schedule.parameters)
+    fields = ("cron", "timezone", "starts_at", "ends_at", "template", "parameters")
+    check({name: getattr(schedule, name) for name in fields})
     begin = max(timezone.now(), schedule.starts_at) if schedule.starts_at else timezone.now()
     schedule.next_run_at = _next(schedule, begin) if schedule.active else None
     schedule.save()

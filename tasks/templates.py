@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import jsonschema
+from django.db import transaction
 from jsonschema.exceptions import SchemaError
 
 from agency import credentials
@@ -38,19 +39,35 @@ def check(task: dict[str, Any], parameters: dict[str, Any]) -> None:
 def save(template: TaskTemplate, actor: Actor) -> TaskTemplate:
     """Checks and writes a template. Inline secrets of its executionConfig become credentials. Raises Invalid."""
     check(template.task, template.parameters)
-    raw = template.task.get("executionConfig")
-    if isinstance(raw, dict):
-        try:
-            stored, _ = credentials.absorb(raw, actor.person, _hosts(template.task))
-        except credentials.CredentialError as error:
-            message = f"{error}. A template whose address is filled in later needs a stored credential"
-            raise Invalid(
-                [FieldError(f"#/task/executionConfig/{error.field}".rstrip("/"), "credential", message)]
-            ) from None
-        template.task = {**template.task, "executionConfig": stored}
-    template.version += 1 if template.pk else 0
-    template.save()
+    before = TaskTemplate.objects.filter(pk=template.pk).values_list("task", flat=True).first() or {}
+    with transaction.atomic():
+        template.task = _without_secrets(template.task, before.get("executionConfig"), actor)
+        template.version += 1 if template.pk else 0
+        template.save()
     return template
+
+
+def check_all(template: TaskTemplate, actor: Actor) -> None:
+    """What `save` would refuse, without writing anything. Raises Invalid."""
+    check(template.task, template.parameters)
+    before = TaskTemplate.objects.filter(pk=template.pk).values_list("task", flat=True).first() or {}
+    with transaction.atomic():
+        _without_secrets(template.task, before.get("executionConfig"), actor)
+        transaction.set_rollback(True)
+
+
+def _without_secrets(task: dict[str, Any], before: dict[str, Any] | None, actor: Actor) -> dict[str, Any]:
+    raw = task.get("executionConfig")
+    if not isinstance(raw, dict):
+        return task
+    try:
+        stored, _ = credentials.absorb(raw, actor.person, _hosts(task), before=before)
+    except credentials.CredentialError as error:
+        message = f"{error}. A template whose address is filled in later needs a stored credential"
+        raise Invalid(
+            [FieldError(f"#/task/executionConfig/{error.field}".rstrip("/"), "credential", message)]
+        ) from None
+    return {**task, "executionConfig": stored}
 
 
 def _hosts(task: dict[str, Any]) -> list[str]:
@@ -100,6 +117,7 @@ def create_task(
         template_id=template.pk,
         schedule_id=schedule_id,
         dedupe_key=dedupe_key,
+        granted=template.task.get("executionConfig"),
     )
     return services.create(parse_task(render(template, values)), actor, source)
 

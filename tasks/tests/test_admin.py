@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from tasks.admin.filters import VIEWS
-from tasks.models import AgencyTask, Approval, TaskEvent
+from tasks.models import AgencyTask, Approval, TaskEvent, TaskTemplate
 from tasks.tests.factories import UserFactory, make_task
 
 pytestmark = pytest.mark.django_db
@@ -204,3 +205,29 @@ def test_original_messages_are_for_those_who_may_see_them() -> None:
     page = reverse("admin:tasks_agencytask_change", args=[task.pk])
     assert b"swordfish" in signed_in("reviewer").get(page).content
     assert b"swordfish" not in signed_in("viewer").get(page).content
+
+
+def test_a_secret_written_into_a_template_here_becomes_a_credential() -> None:
+    config = {
+        "apiEndpoint": "https://api.example.com/x",
+        "authType": "bearer",
+        "bearerToken": "canary-token-1234567890",
+    }
+    task = {"title": "Call", "taskType": "api_call", "executionConfig": config}
+    form = {"name": "secret", "description": "", "task": json.dumps(task), "parameters": "{}", "active": "on"}
+    assert signed_in("manager").post(reverse("admin:tasks_tasktemplate_add"), form).status_code == 302
+    kept = TaskTemplate.objects.get().task
+    assert "canary" not in str(kept)
+    assert set(kept["executionConfig"]["bearerToken"]) == {"credential", "hint"}
+
+
+def test_a_template_or_schedule_that_would_be_refused_says_so_beside_the_field() -> None:
+    client = signed_in("manager")
+    config = {"apiEndpoint": "https://{{host}}/x", "authType": "bearer", "bearerToken": "canary-token-1234567890"}
+    task = {"title": "Call", "taskType": "api_call", "executionConfig": config}
+    slots = json.dumps({"properties": {"host": {"type": "string"}}})
+    form = {"name": "open", "description": "", "task": json.dumps(task), "parameters": slots, "active": "on"}
+    answer = client.post(reverse("admin:tasks_tasktemplate_add"), form)
+    assert answer.status_code == 200
+    assert "stored credential" in answer.content.decode()
+    assert not TaskTemplate.objects.exists()

@@ -200,3 +200,40 @@ def test_a_schedule_keeps_no_secret_among_its_parameters() -> None:
             parameters={"client": "a", "api_token": "canary"},
         )
     assert refused.value.errors[0].pointer == "#/parameters/api_token"
+
+
+def secret_template() -> TaskTemplate:
+    config = {
+        "apiEndpoint": "https://api.example.com/x",
+        "authType": "bearer",
+        "bearerToken": "canary-token-1234567890",
+    }
+    task = {"title": "Call", "taskType": "api_call", "executionConfig": config}
+    return templates.save(TaskTemplate(name="with a secret", task=task), Actor.user(UserFactory(), "api"))
+
+
+def test_a_schedule_uses_the_credential_its_template_was_allowed() -> None:
+    schedule = make_schedule(template=secret_template(), parameters={}, overlap="queue", catchup_window_s=86_400)
+    missed_hours(schedule, 1)
+    assert schedules.start_due() == 1
+    task = AgencyTask.objects.get(schedule=schedule)
+    assert task.execution_config["bearerToken"] == schedule.template.task["executionConfig"]["bearerToken"]
+
+
+def test_a_slot_grants_no_credential_that_the_template_does_not_hold() -> None:
+    other = secret_template().task["executionConfig"]["bearerToken"]
+    parameters = {"properties": {"key": {"type": "object"}}, "required": ["key"]}
+    config = {"apiEndpoint": "https://api.example.com/x", "authType": "bearer", "bearerToken": "{{key}}"}
+    task = {"title": "Call", "taskType": "api_call", "executionConfig": config}
+    open_one = TaskTemplate.objects.create(name="open", task=task, parameters=parameters)
+    with pytest.raises(Invalid) as refused:
+        templates.create_task(open_one, {"key": other}, Actor.user(UserFactory(), "api"))
+    assert refused.value.errors[0].code == "credential"
+
+
+def test_a_template_keeps_its_credentials_whoever_edits_it() -> None:
+    template = secret_template()
+    template.description = "edited by somebody else"
+    templates.save(template, Actor.user(UserFactory(), "api"))
+    template.refresh_from_db()
+    assert template.version == 2
