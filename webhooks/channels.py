@@ -6,6 +6,7 @@ import datetime as dt
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
+from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import IntegrityError, connection, transaction
 from django.db.models import ProtectedError
@@ -244,6 +245,8 @@ def know_sender(
     spelled = normal_address(channel.type, check_text(address), channel.region)
     if not spelled:
         raise Invalid([FieldError("#/address", "missing", "address is required")])
+    if user_id is not None and not get_user_model().objects.filter(pk=user_id).exists():
+        raise Invalid([FieldError("#/userId", "unknown", "userId must be the id of a user")])
     try:
         with transaction.atomic():
             sender = ChannelSender.objects.create(

@@ -13,9 +13,9 @@ from http import HTTPStatus
 from typing import Any, Protocol
 
 from django.core.exceptions import BadRequest, PermissionDenied
-from django.db import DataError, InterfaceError, OperationalError
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, JsonResponse
-from psycopg.errors import LockNotAvailable, QueryCanceled
+from psycopg.errors import ForeignKeyViolation, LockNotAvailable, QueryCanceled
 from psycopg_pool import PoolTimeout
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -80,7 +80,8 @@ class Problem(Exception):
         return document | self.extra
 
 
-Translator = Callable[[Any], Problem]
+#: None leaves the exception to the next: a 500 and a log line.
+Translator = Callable[[Any], Problem | None]
 _translators: dict[type[Exception], Translator] = {}
 
 
@@ -174,3 +175,11 @@ def _busy(detail: str) -> Problem:
 def _data(error: DataError) -> Problem:
     logger.error("a value passed every check and was refused by the database", exc_info=error)
     return Problem(400, "A value cannot be stored")
+
+
+@translates(IntegrityError)
+def _broken_reference(error: IntegrityError) -> Problem | None:
+    if not isinstance(error.__cause__, ForeignKeyViolation):
+        return None
+    # Checked at commit: the row went after the request had looked at it.
+    return Problem(409, "Something that this refers to has just been removed", kind="conflict")

@@ -151,6 +151,9 @@ def test_senders_are_known_in_one_spelling(manager: Api) -> None:
     assert manager.post(path, {"address": "+1 415 555 2671"}).status_code == 409
     assert manager.delete(f"{path}{made.json()['id']}/").status_code == 204
     assert manager.get(path).json() == []
+    stranger = manager.post(path, {"address": "+1 415 555 2672", "userId": 231_380_721})
+    assert (stranger.status_code, stranger.json()["errors"][0]["pointer"]) == (422, "#/userId")
+    assert manager.get(path).json() == []
 
 
 # --- messages ---
