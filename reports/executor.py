@@ -6,6 +6,7 @@ import datetime as dt
 from typing import Annotated, Any, ClassVar, Literal
 from zoneinfo import ZoneInfo
 
+from django.contrib.auth import get_user_model
 from django.utils import timezone as clock
 from pydantic import AwareDatetime, Field, field_validator, model_validator
 
@@ -18,6 +19,8 @@ from webhooks.executors.telling import Recipient
 from webhooks.notify import OWNER, NoChannel, Wish, tell
 from webhooks.outbound.notes import Note, task_link
 
+#: Reports count everybody's work, so only people who may look at reports have them made.
+PERMISSION = "reports.view_rollup"
 DEFAULT_SPAN = Span.LAST_30_DAYS
 ChannelId = Annotated[int, Field(gt=0, lt=2**63)]
 
@@ -80,6 +83,7 @@ class ReportGeneration(Executor[ReportConfig]):
     label: ClassVar[str] = "Report generation"
     Config: ClassVar[Any] = ReportConfig
     default_timeout_s: ClassVar[float] = 120.0
+    permission: ClassVar[str] = PERMISSION
 
     def effect(self, config: ReportConfig) -> Effect:
         """Reading is repeatable; the notification carries a key of its run, so that it is sent once."""
@@ -108,6 +112,8 @@ class ReportGeneration(Executor[ReportConfig]):
 
     def run(self, config: ReportConfig, ctx: Context) -> Outcome:
         """Builds, keeps and announces the report."""
+        if not _may_still_look(ctx.task.created_by_id):
+            return Failed(f"Whoever made this task no longer has the permission {PERMISSION}", code="not_allowed")
         ctx.record_step(0, 2, "Count", "running")
         made = report(
             config.report_type,
@@ -139,3 +145,11 @@ class ReportGeneration(Executor[ReportConfig]):
     def _keep(self, made: Report, config: ReportConfig, ctx: Context) -> dict[str, Any]:
         file = exports.export(made, config.format)
         return {"artifact": ctx.save_artifact(file.name, file.content_type, file.data)}
+
+
+def _may_still_look(user_id: int | None) -> bool:
+    """Asked again when it runs: between making and running a person may have left. Nobody means the system itself."""
+    if user_id is None:
+        return True
+    user = get_user_model().objects.filter(pk=user_id).first()
+    return user is not None and user.has_perm(PERMISSION)

@@ -65,4 +65,4 @@ def save(wish: Recurring, actor: Actor) -> TaskSchedule:
             timezone=wish.timezone,
             created_by_id=actor.user_id,
         )
-        return schedules.save(schedule)
+        return schedules.save(schedule, actor)

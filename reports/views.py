@@ -16,13 +16,13 @@ from django.views.decorators.http import require_http_methods, require_safe
 from reports import charts, words
 from reports.build import KINDS, report
 from reports.document import Metric, Report, Table, Unit
+from reports.executor import PERMISSION
 from reports.exports import FORMATS, export
 from reports.forms import RHYTHMS, ReportForm, ScheduleForm, zone_now
 from reports.recurring import Recurring, save
 from tasks.actors import Actor
 from tasks.errors import TaskError
 
-PERMISSION = "reports.view_rollup"
 MAY_SCHEDULE = ("tasks.add_tasktemplate", "tasks.add_taskschedule")
 #: A table longer than this is folded on the screen; on paper it is whole.
 FOLD_AFTER = 12

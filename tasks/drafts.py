@@ -39,6 +39,8 @@ class Source:
     review_reasons: list[str] = field(default_factory=list)
     #: Understood from free text; a review policy may ask for review because of that.
     from_text: bool = False
+    #: The channel trusts what is understood from its texts: the built-in policy about free text gives way.
+    text_trusted: bool = False
     #: The config the task is made from: whoever wrote it was allowed the credentials it names, so its tasks are too.
     granted: dict[str, Any] | None = None
 
@@ -74,6 +76,21 @@ def typed_config(task_type: str, raw: dict[str, Any], root: str = "") -> tuple[E
     return executor, config, place
 
 
+def check_permission(executor: Executor[Any], actor: Actor, root: str = "") -> None:
+    """Raises Invalid when a person wants work done whose result they may not see. Parts of the system may."""
+    needed = executor.permission
+    if needed and actor.person is not None and not actor.person.has_perm(needed):  # type: ignore[attr-defined]
+        message = f"taskType {executor.type} shows more than your own tasks: it needs the permission {needed}"
+        raise Invalid([FieldError(f"#{root}/taskType", "permission", message)])
+
+
+def _asked_by_nobody(executor: Executor[Any], actor: Actor) -> list[str]:
+    """A channel has no permissions of its own: a person who does decides."""
+    if not executor.permission or actor.door != "channel" or actor.person is not None:
+        return []
+    return [f"It shows more than its sender's own tasks, and its sender has no account with {executor.permission}"]
+
+
 def check_config(
     task_type: str, raw: dict[str, Any], actor: Actor, root: str = "", *, before: dict[str, Any] | None = None
 ) -> Checked:
@@ -82,6 +99,7 @@ def check_config(
     `before` is the config that is edited: the references it holds may stay, whoever edits.
     """
     executor, config, place = typed_config(task_type, raw, root)
+    check_permission(executor, actor, root)
     try:
         stored, _ = credentials.absorb(raw, actor.person, executor.hosts(config), before=before)
     except credentials.CredentialError as error:
@@ -124,6 +142,7 @@ def review_columns(need: policy.Requirement) -> dict[str, Any]:
         "approved_digest": "",
         "human_reviewed_by": None,
         "human_reviewed_at": None,
+        "approved_until": None,
         **need.columns(),
     }
 
@@ -159,7 +178,9 @@ def build(
         checked.config,
         asked=task_input.requires_human_review,
         from_text=source.from_text,
+        text_trusted=source.text_trusted,
         rules=rules,
     )
-    columns |= review_columns(policy.with_reasons(need, source.review_reasons))
+    reasons = [*source.review_reasons, *_asked_by_nobody(checked.executor, actor)]
+    columns |= review_columns(policy.with_reasons(need, reasons))
     return copying.new_row(columns)

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from agency import credentials
 from tasks import services, templates
-from tasks.actors import Actor
+from tasks.actors import SYSTEM, Actor
 from tasks.errors import Conflict, Invalid, TaskError
 from tasks.models import AgencyTask, ScheduleOccurrence, TaskSchedule
 from tasks.recurrence import Occurrence, after, check_cron, zone_of
@@ -26,8 +26,8 @@ BATCH = 100
 MAX_MISSED = 500
 
 
-def check(fields: dict[str, Any]) -> None:
-    """Checks a schedule when it is written. Raises Invalid."""
+def check(fields: dict[str, Any], actor: Actor) -> None:
+    """Checks a schedule when it is written: its tasks must be ones that its writer may have done. Raises Invalid."""
     errors = []
     try:
         check_cron(fields["cron"], fields["timezone"])
@@ -40,13 +40,13 @@ def check(fields: dict[str, Any]) -> None:
     if errors:
         raise Invalid(errors)
     _refuse_secrets(fields["parameters"])
-    templates.rehearse(fields["template"], fields["parameters"])
+    templates.rehearse(fields["template"], fields["parameters"], actor)
 
 
-def save(schedule: TaskSchedule) -> TaskSchedule:
+def save(schedule: TaskSchedule, actor: Actor = SYSTEM) -> TaskSchedule:
     """Writes a schedule and plans its next start from now: what lay before is not caught up. Raises Invalid."""
     fields = ("cron", "timezone", "starts_at", "ends_at", "template", "parameters")
-    check({name: getattr(schedule, name) for name in fields})
+    check({name: getattr(schedule, name) for name in fields}, actor)
     begin = max(timezone.now(), schedule.starts_at) if schedule.starts_at else timezone.now()
     schedule.next_run_at = _next(schedule, begin) if schedule.active else None
     schedule.save()

@@ -12,7 +12,7 @@ from jsonschema.exceptions import SchemaError
 from agency import credentials
 from tasks import services
 from tasks.actors import Actor
-from tasks.drafts import Source, typed_config
+from tasks.drafts import Source, check_permission, executor_for, typed_config
 from tasks.errors import Conflict, Invalid
 from tasks.inputs import check_json, parse_task
 from tasks.models import AgencyTask, TaskTemplate
@@ -39,6 +39,7 @@ def check(task: dict[str, Any], parameters: dict[str, Any]) -> None:
 def save(template: TaskTemplate, actor: Actor) -> TaskTemplate:
     """Checks and writes a template. Inline secrets of its executionConfig become credentials. Raises Invalid."""
     check(template.task, template.parameters)
+    _check_writer(template.task, actor)
     before = TaskTemplate.objects.filter(pk=template.pk).values_list("task", flat=True).first() or {}
     with transaction.atomic():
         template.task = _without_secrets(template.task, before.get("executionConfig"), actor)
@@ -50,10 +51,18 @@ def save(template: TaskTemplate, actor: Actor) -> TaskTemplate:
 def check_all(template: TaskTemplate, actor: Actor) -> None:
     """What `save` would refuse, without writing anything. Raises Invalid."""
     check(template.task, template.parameters)
+    _check_writer(template.task, actor)
     before = TaskTemplate.objects.filter(pk=template.pk).values_list("task", flat=True).first() or {}
     with transaction.atomic():
         _without_secrets(template.task, before.get("executionConfig"), actor)
         transaction.set_rollback(True)
+
+
+def _check_writer(task: dict[str, Any], actor: Actor) -> None:
+    """Nobody writes down work for others that they may not have done themselves. Raises Invalid."""
+    named = str(task.get("taskType", ""))
+    if named and not _slots(named):
+        check_permission(executor_for(named, "/task"), actor, "/task")
 
 
 def _without_secrets(task: dict[str, Any], before: dict[str, Any] | None, actor: Actor) -> dict[str, Any]:
@@ -79,10 +88,11 @@ def _hosts(task: dict[str, Any]) -> list[str]:
     return [host for host in executor.hosts(config) if "{{" not in host]
 
 
-def rehearse(template: TaskTemplate, values: dict[str, Any]) -> None:
+def rehearse(template: TaskTemplate, values: dict[str, Any], actor: Actor) -> None:
     """Goes all the way to a task without writing anything. Raises Invalid."""
     planned = parse_task(render(template, values), "/task")
-    typed_config(planned.task_type, planned.execution_config, "/task")
+    executor, _, _ = typed_config(planned.task_type, planned.execution_config, "/task")
+    check_permission(executor, actor, "/task")
 
 
 def render(template: TaskTemplate, values: dict[str, Any]) -> dict[str, Any]:

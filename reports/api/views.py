@@ -18,10 +18,9 @@ from agency.api.permissions import require_permission
 from agency.api.problems import Problem
 from agency.api.views import ApiView
 from reports.build import KINDS, report
-from reports.executor import Coverage
+from reports.executor import PERMISSION, Coverage
 from reports.exports import FORMATS, export
 
-PERMISSION = "reports.view_rollup"
 FILES = tuple(media.split(";")[0] for kind, (media, _) in FORMATS.items() if kind != "json")
 
 

@@ -16,8 +16,8 @@ from reports.words import human
 #: Attempts that ran to an end of their own: what durations are measured over.
 RAN = ("success", "failed", "timed_out")
 FAILURES = ("failed", "timed_out", "lost")
-#: Beyond so many days a median for each says little and costs most of the report.
-MOST_DAYS = 100
+#: Beyond so many days a median for each says little and costs most of the report; the table says so.
+MOST_DAYS = 366
 OTHER = ("handed_back", "waiting_input", "cancelled")
 
 
@@ -62,7 +62,7 @@ class ExecutionStats(Kind):
         a, b = self.here, self.then
         x, y = a.times[""], b.times[""]
         total, again = tally.total, tally.repeated
-        people = [task_summary.figures(reader, self.wish.now) for reader in (self.now, self.before)]
+        people = [task_summary.Figures(reader, self.wish.now) for reader in (self.now, self.before)]
         waits = [period.review_time for period in people]
         return [
             Metric("attempts", "Attempts", total(a.attempts), total(b.attempts)),

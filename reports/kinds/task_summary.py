@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
 
@@ -17,16 +16,47 @@ from tasks.states import Status
 ENDS = ("completed", "failed", "cancelled")
 
 
-@dataclass(frozen=True)
 class Figures:
-    """What one period holds."""
+    """What one period holds, each read when it is first asked for: other reports want a part of it."""
 
-    created: list[Count]
-    ended: list[Count]
-    deadlines: list[Count]
-    reviews: list[Count]
-    review_time: Spread
-    lead_time: Spread
+    def __init__(self, reader: Reader, now: dt.datetime) -> None:
+        self._reader, self._now = reader, now
+
+    @cached_property
+    def created(self) -> list[Count]:
+        """Tasks created."""
+        return self._reader.counts(facts.TASK)
+
+    @cached_property
+    def ended(self) -> list[Count]:
+        """Tasks that ended."""
+        return self._reader.counts(facts.ENDED)
+
+    @cached_property
+    def deadlines(self) -> list[Count]:
+        """Deadlines up to now: one that lies ahead is no breach."""
+        until_now = Reader(self._reader.period.until(self._now), self._reader.subjects)
+        return until_now.counts(facts.DEADLINE) if until_now.period.start < until_now.period.end else []
+
+    @cached_property
+    def reviews(self) -> list[Count]:
+        """Decisions of people."""
+        return self._reader.counts(facts.REVIEW)
+
+    @cached_property
+    def review_times(self) -> dict[str, Spread]:
+        """How long decisions took, by type; "" holds all of them together."""
+        return self._reader.spreads(facts.REVIEW)
+
+    @property
+    def review_time(self) -> Spread:
+        """How long decisions took."""
+        return self.review_times[""]
+
+    @cached_property
+    def lead_time(self) -> Spread:
+        """From the making of a task to its completion."""
+        return self._reader.spreads(facts.ENDED, ["completed"])[""]
 
     @property
     def breached(self) -> int:
@@ -45,19 +75,6 @@ class Figures:
         return share(tally.total(self.created, "completed"), tally.total(self.created))
 
 
-def figures(reader: Reader, now: dt.datetime) -> Figures:
-    """Reads a period. A deadline that lies ahead is no breach, so deadlines are read up to now."""
-    until_now = Reader(reader.period.until(now), reader.subjects)
-    return Figures(
-        reader.counts(facts.TASK),
-        reader.counts(facts.ENDED),
-        until_now.counts(facts.DEADLINE) if until_now.period.start < until_now.period.end else [],
-        reader.counts(facts.REVIEW),
-        reader.spreads(facts.REVIEW)[""],
-        reader.spreads(facts.ENDED, ["completed"])[""],
-    )
-
-
 class TaskSummary(Kind):
     """Tasks by status and type."""
 
@@ -68,12 +85,12 @@ class TaskSummary(Kind):
     @cached_property
     def here(self) -> Figures:
         """This period."""
-        return figures(self.now, self.wish.now)
+        return Figures(self.now, self.wish.now)
 
     @cached_property
     def then(self) -> Figures:
         """The period before."""
-        return figures(self.before, self.wish.now)
+        return Figures(self.before, self.wish.now)
 
     def metrics(self) -> list[Metric]:
         """The headline figures."""
@@ -169,7 +186,7 @@ class TaskSummary(Kind):
 
     def _reviews(self) -> Table:
         found = tally.grid(tally.subject_of, tally.outcome_of, self.here.reviews)
-        waits = self.now.spreads(facts.REVIEW)
+        waits = self.here.review_times
         rows = []
         for kind, decided in sorted(found.items()):
             wait = waits.get(kind, Spread())

@@ -99,7 +99,8 @@ def task_types() -> str:
     for executor in registry.known().values():
         schema = executor.Config.model_json_schema()
         text += f"\n## {executor.type}\n\n{executor.label}. Queue `{executor.queue}`, "
-        text += f"{executor.default_timeout_s:g} s unless the config says otherwise.\n\n"
+        text += f"{executor.default_timeout_s:g} s unless the config says otherwise."
+        text += f" Who has it done needs `{executor.permission}`.\n\n" if executor.permission else "\n\n"
         text += _keys(schema, schema.get("$defs", {}))
     return text + _browser_steps()
 

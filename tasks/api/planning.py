@@ -167,7 +167,7 @@ class ScheduleList(TaskView):
         fields = body.model_dump(exclude={"template_id"})
         template = _template_for(request, body.template_id)
         row = TaskSchedule(**fields, template=template, created_by_id=request.user.pk)
-        row = _saved(lambda: schedules.save(row))
+        row = _saved(lambda: schedules.save(row, actor_of(request)))
         row.refresh_from_db()
         return _shown(row, schedule_out, 201, Location=reverse("tasks-api:schedule", args=[row.pk]))
 
@@ -190,7 +190,7 @@ class ScheduleItem(TaskView):
         if "template_id" in changes:
             row.template = _template_for(request, changes.pop("template_id"))
         _apply(row, changes)
-        return _shown(_saved(lambda: schedules.save(row)), schedule_out)
+        return _shown(_saved(lambda: schedules.save(row, actor_of(request))), schedule_out)
 
     @documented(status=204, if_match=True)
     def delete(self, request: Request, schedule_id: int) -> Response:

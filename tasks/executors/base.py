@@ -217,6 +217,8 @@ class Executor(ABC, Generic[C]):
     default_timeout_s: ClassVar[float] = 60.0
     #: True when `lookup` can tell whether an unknown effect took place.
     can_look_up: ClassVar[bool] = False
+    #: The Django permission a person needs to have such work done, where its result shows more than their own tasks.
+    permission: ClassVar[str] = ""
 
     @abstractmethod
     def run(self, config: C, ctx: Context) -> Outcome:
