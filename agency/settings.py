@@ -305,6 +305,9 @@ REVIEW_FOUR_EYES = env.bool("REVIEW_FOUR_EYES", False)
 # says less or more.
 REVIEW_SLA_MINUTES = env.int("REVIEW_SLA_MINUTES", 24 * 60)
 REVIEW_EXPIRES_HOURS = env.int("REVIEW_EXPIRES_HOURS", 30 * 24)
+# An approval under which no run has begun ends after so many hours, counted from the time the task is planned for where
+# that is later: what was right then may be wrong by now. The task waits for review again.
+REVIEW_APPROVAL_HOURS = env.int("REVIEW_APPROVAL_HOURS", 7 * 24)
 # What was approved on the review page starts after so many seconds, during which it can be undone.
 REVIEW_UNDO_SECONDS = env.float("REVIEW_UNDO_SECONDS", 5.0)
 REVIEW_LINK_HOURS = env.int("REVIEW_LINK_HOURS", 72)

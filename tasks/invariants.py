@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db import connection
 
-from tasks.sql import REVIEWED
+from tasks.sql import APPROVED, REVIEWED
 
 #: What is due may wait this long for a tick, a rescue or a renewal before that counts as broken, in seconds.
 GRACE_S = 30.0
@@ -72,6 +72,8 @@ def check(*, grace_s: float = GRACE_S, only: Iterable[Invariant] | None = None) 
     return found
 
 
+#: The clocks of reviews are looked at every half minute.
+_LONG_AGO = "clock_timestamp() - make_interval(secs => 4.0 * %(grace_s)s)"
 _AGO = "clock_timestamp() - make_interval(secs => %(grace_s)s)"
 
 TASKS = [
@@ -82,7 +84,7 @@ TASKS = [
         SELECT t.id, 'due since ' || t.run_at FROM agency_tasks t
         WHERE t.status = 'pending' AND t.assigned_to_bot AND t.unmet_dependencies = 0
           AND t.execution_type <> 'manual_trigger' AND t.review IN ('none', 'approved')
-          AND t.run_at < {_AGO} AND t.updated_at < {_AGO}
+          AND t.run_at < {_AGO} AND t.updated_at < {_AGO} AND {REVIEWED}
         UNION ALL
         SELECT t.id, 'pending, but review is ' || t.review || ' and cancel requested '
           || coalesce(t.cancel_requested_at::text, 'never')
@@ -97,7 +99,7 @@ TASKS = [
         f"""
         SELECT t.id, format('unmet %%s, review %%s, run_at %%s', t.unmet_dependencies, t.review, t.run_at) FROM agency_tasks t
         WHERE t.status = 'queued' AND (t.unmet_dependencies > 0 OR t.cancel_requested_at IS NOT NULL
-          OR t.run_at > clock_timestamp() OR NOT {REVIEWED})
+          OR t.run_at > clock_timestamp() OR NOT {APPROVED})
         """,
     ),
     Invariant(
@@ -181,6 +183,17 @@ TASKS = [
           AND NOT EXISTS (
             SELECT 1 FROM task_events e WHERE e.task_id = t.id AND e.kind IN ('edited', 'review_required')
               AND e.at > x.started_at)
+        """,
+    ),
+    Invariant(
+        "approvals_end",
+        "An approval under which no run began in time is void: the task waits for review again, and none began later.",
+        f"""
+        SELECT t.id, 'approved until ' || t.approved_until FROM agency_tasks t
+        WHERE t.approved_until < {_LONG_AGO} AND t.status IN ('pending', 'queued', 'deferred')
+        UNION ALL
+        SELECT t.id, 'runs, and its approval still has an end' FROM agency_tasks t
+        WHERE t.status = 'in_progress' AND t.approved_until IS NOT NULL
         """,
     ),
     Invariant(

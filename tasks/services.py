@@ -16,7 +16,7 @@ from tasks.drafts import Source
 from tasks.errors import Conflict, Invalid, NotFound, Stale
 from tasks.inputs import TaskChanges, TaskInput
 from tasks.models import AgencyTask, Approval, OnDependencyFailure, Priority, TaskEvent, Urgency
-from tasks.review import policy
+from tasks.review import policy, renewal
 from tasks.review.decisions import approve, reject
 from tasks.states import EDITABLE, REPLAYABLE, Review, Status
 from tasks.validation import FieldError
@@ -128,7 +128,7 @@ def edit(task_id: int, changes: TaskChanges, actor: Actor, *, version: int | Non
         if task.status not in EDITABLE:
             raise Conflict(f"A task that is {task.status} cannot be edited")
         if task.status == Status.QUEUED:
-            lifecycle.unqueue(task.pk, actor, "Edited")
+            lifecycle.unqueue([task.pk], actor, "Edited")
         before = {name: getattr(task, name) for name in sorted(given - {"depends_on", "execution_config"})}
         columns = _edited_columns(task, changes, actor)
         _void_approvals(task, columns)
@@ -215,6 +215,8 @@ def execute(task_id: int, actor: Actor) -> AgencyTask:
         task = _locked(task_id)
         if task.review == Review.REQUIRED:
             raise Conflict("The task awaits review: approve it first")
+        if renewal.has_run_out(task) and task.status in (*EDITABLE, Status.FAILED):
+            raise Conflict("Its approval has ended: it must be reviewed anew before it starts")
         if task.status == Status.DEFERRED:
             lifecycle.release(task.pk, actor)
         elif task.status == Status.FAILED:
@@ -274,19 +276,18 @@ def release(task_id: int, actor: Actor) -> AgencyTask:
 
 
 def replay(task_id: int, actor: Actor) -> AgencyTask:
-    """Runs a failed or cancelled task again as a new run. A rejected one must be reviewed anew. Raises NotFound, Conflict."""
+    """Runs a failed or cancelled task again as a new run; reviewed anew when it was rejected or its approval has ended.
+
+    Raises NotFound, Conflict.
+    """
     with transaction.atomic():
         task = _locked(task_id)
         if task.status not in REPLAYABLE:
             raise Conflict(f"A task that is {task.status} cannot be run again; make a copy instead")
         if task.on_dependency_failure == OnDependencyFailure.CANCEL and waits_in_vain(task):
             raise Conflict("A task it depends on did not complete: run that one again first")
-        if task.review == Review.REJECTED:
-            Approval.objects.filter(task=task, voided_at__isnull=True).update(voided_at=timezone.now())
-            AgencyTask.objects.filter(pk=task.pk).update(
-                review=Review.REQUIRED, human_reviewed_by=None, human_reviewed_at=None, approved_digest=""
-            )
-            lifecycle.task_waiting.send(sender=None, task_id=task.pk, kind="review")
+        if task.review == Review.REJECTED or renewal.has_run_out(task):
+            renewal.ask_anew([task])
         lifecycle.replay(task.pk, actor)
         lifecycle.queue_ready([task.pk], actor, "Run again")
     task.refresh_from_db()

@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
-#: What may run now: shared by claim and dispatch, so that both hold one rule.
-REVIEWED = "(t.review = 'none' OR (t.review = 'approved' AND t.approved_digest = t.config_digest))"
+#: Nobody need look, or people approved exactly this.
+APPROVED = "(t.review = 'none' OR (t.review = 'approved' AND t.approved_digest = t.config_digest))"
+#: What may run now: shared by claim and dispatch, so that both hold one rule. An approval ends, unless a run has begun
+#: under it: the claim takes its end away.
+REVIEWED = f"({APPROVED} AND (t.approved_until IS NULL OR t.approved_until > clock_timestamp()))"
 
 CLAIM = f"""
 WITH due AS MATERIALIZED (
@@ -15,7 +18,7 @@ WITH due AS MATERIALIZED (
   ORDER BY t.rank_at, t.id LIMIT %(slots)s FOR UPDATE SKIP LOCKED),
 c AS (
   UPDATE agency_tasks t SET status = 'in_progress', status_reason = '', status_actor = 'worker',
-    epoch = t.epoch + 1, attempt_count = t.attempt_count + 1, lease_owner = %(owner)s,
+    epoch = t.epoch + 1, attempt_count = t.attempt_count + 1, lease_owner = %(owner)s, approved_until = NULL,
     lease_expires_at = clock_timestamp() + make_interval(secs => %(lease_s)s),
     deadline_at = clock_timestamp() + make_interval(secs => t.timeout_s),
     started_at = coalesce(t.started_at, clock_timestamp())

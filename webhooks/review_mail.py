@@ -26,7 +26,7 @@ _LEADS = {
 
 
 @receiver(follow_up.review_notice, dispatch_uid="webhooks.review_notice")
-def on_notice(*, task_id: int, kind: str, user_ids: list[int], **_: Any) -> None:
+def on_notice(*, task_id: int, kind: str, user_ids: list[int], notice: int, **_: Any) -> None:
     """One mail to each of the people named who has an address."""
     task = AgencyTask.objects.get(pk=task_id)
     channel = default_channel()
@@ -38,7 +38,7 @@ def on_notice(*, task_id: int, kind: str, user_ids: list[int], **_: Any) -> None
             details=[("Why", "; ".join(map(str, task.review_reasons)))],
             link=links.link_for(task, person) if person.is_staff else task_link(task.pk),
         )
-        key = f"task:{task.pk}:{kind}:{task.config_digest[:16]}:{person.pk}"
+        key = f"task:{task.pk}:{kind}:{notice}:{person.pk}"
         outbox.post(
             outbox.Draft(channel, f"review.{kind}", key, note, task_id=task.pk, recipient=person.email, pressing=True)
         )

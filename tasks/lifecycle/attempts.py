@@ -135,13 +135,15 @@ def back_to_review(lease: Lease, end: End) -> bool:
     """in_progress → pending with the review asked for again: what was claimed is not what was approved."""
     statement = (
         "UPDATE agency_tasks SET review = 'required', requires_human_review = true, approved_digest = '',"
-        " human_reviewed_by_id = NULL, human_reviewed_at = NULL, config_digest = %(digest)s"
+        " human_reviewed_by_id = NULL, human_reviewed_at = NULL, approved_until = NULL, config_digest = %(digest)s,"
+        " review_expires_at = greatest(review_expires_at, clock_timestamp() + make_interval(hours => %(hours)s))"
         " WHERE id = %(id)s AND status = 'pending'"
     )
     with transaction.atomic():
         if not finish(lease, end):
             return False
-        if execute(statement, {"id": lease.task_id, "digest": end.summary}):
+        hours = settings.REVIEW_EXPIRES_HOURS
+        if execute(statement, {"id": lease.task_id, "digest": end.summary, "hours": hours}):
             event = (
                 "INSERT INTO task_events (task_id, at, kind, actor, from_status, to_status, reason, epoch, data, request_id)"
                 " VALUES (%(id)s, clock_timestamp(), 'review_required', 'worker', '', '', %(reason)s, %(epoch)s, '{}', '')"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 
 from tasks.actors import SYSTEM, Actor
@@ -16,6 +17,7 @@ def queue_by_hand(task_id: int, actor: Actor) -> list[int]:
     """pending → queued for a manual trigger: neither execution type nor time hold it, review and dependencies do."""
     ready = (
         " AND review IN ('none', 'approved') AND (review = 'none' OR approved_digest = config_digest)"
+        " AND (approved_until IS NULL OR approved_until > clock_timestamp())"
         " AND unmet_dependencies = 0 AND cancel_requested_at IS NULL"
     )
     also = (
@@ -25,9 +27,9 @@ def queue_by_hand(task_id: int, actor: Actor) -> list[int]:
     return move([task_id], [Status.PENDING], Status.QUEUED, actor, "Started by hand", also=also, where=ready)
 
 
-def unqueue(task_id: int, actor: Actor, reason: str) -> list[int]:
-    """queued → pending: an edit voids what was about to run."""
-    return move([task_id], [Status.QUEUED], Status.PENDING, actor, reason)
+def unqueue(ids: Sequence[int], actor: Actor, reason: str) -> list[int]:
+    """queued → pending: an edit or the end of an approval voids what was about to run."""
+    return move(ids, [Status.QUEUED], Status.PENDING, actor, reason)
 
 
 def defer(task_id: int, actor: Actor, until: Any, reason: str) -> list[int]:
@@ -75,10 +77,13 @@ def replay(task_id: int, actor: Actor) -> list[int]:
     also = (
         ", run_generation = run_generation + 1, error_count = 0, crash_count = 0, handback_count = 0,"
         " run_at = clock_timestamp(), cancel_requested_at = NULL, answer = NULL, deferred_until = NULL,"
-        " queue = CASE WHEN queue = 'quarantine' THEN %(home)s ELSE queue END"
+        " queue = CASE WHEN queue = 'quarantine' THEN %(home)s ELSE queue END,"
+        " approved_until = CASE WHEN review = 'approved' THEN greatest(human_reviewed_at, scheduled_for)"
+        " + make_interval(hours => %(approval_hours)s) END"
     )
+    hours = settings.REVIEW_APPROVAL_HOURS
     home = _home_queue(task_id)
-    return move([task_id], REPLAYABLE, Status.PENDING, actor, "Run again", also=also, home=home)
+    return move([task_id], REPLAYABLE, Status.PENDING, actor, "Run again", also=also, home=home, approval_hours=hours)
 
 
 def _home_queue(task_id: int) -> str:

@@ -182,6 +182,9 @@ class AgencyTask(models.Model):
     review_risk = models.SmallIntegerField(choices=Risk, default=Risk.NONE, editable=False)
     review_due_at = models.DateTimeField(null=True, editable=False)
     review_expires_at = models.DateTimeField(null=True, editable=False)
+    approved_until = models.DateTimeField(
+        null=True, editable=False, help_text="An approval that no run has begun under ends then."
+    )
 
     unmet_dependencies = models.IntegerField(default=0, editable=False)
     on_dependency_failure = models.CharField(
@@ -256,6 +259,10 @@ class AgencyTask(models.Model):
                 condition=~Q(review="approved") | ~Q(approved_digest=""),
             ),
             models.CheckConstraint(
+                name="task_end_is_of_an_approval",
+                condition=Q(approved_until__isnull=True) | Q(review="approved"),
+            ),
+            models.CheckConstraint(
                 name="task_required_review_is_kept",
                 condition=Q(requires_human_review=False) | ~Q(review="none"),
             ),
@@ -327,6 +334,7 @@ class AgencyTask(models.Model):
                 name="task_review_clock",
                 condition=Q(review="required", status__in=["pending", "deferred"]),
             ),
+            models.Index("approved_until", name="task_approval_ends", condition=Q(approved_until__isnull=False)),
             # lists: every filter ends in a sort by newest
             models.Index("status", F("id").desc(), name="task_by_status"),
             models.Index("task_type", F("id").desc(), name="task_by_type"),

@@ -23,6 +23,7 @@ from tasks.errors import Conflict, Forbidden, Invalid, NotFound, Stale, TaskErro
 from tasks.executors import registry
 from tasks.executors.base import Preview
 from tasks.models import AgencyTask, Approval, ReviewClaim, Risk, TaskEvent
+from tasks.review import renewal
 from tasks.review.reasons import RejectCode
 from tasks.states import Review, Status
 from tasks.validation import FieldError
@@ -101,7 +102,11 @@ def reopen(task: AgencyTask) -> None:
     """Asks for the review again: every earlier approval is void. Inside a transaction that holds the row."""
     Approval.objects.filter(task=task, voided_at__isnull=True).update(voided_at=timezone.now())
     AgencyTask.objects.filter(pk=task.pk).update(
-        review=Review.REQUIRED, human_reviewed_by=None, human_reviewed_at=None, approved_digest=""
+        review=Review.REQUIRED,
+        human_reviewed_by=None,
+        human_reviewed_at=None,
+        approved_digest="",
+        approved_until=None,
     )
     lifecycle.task_waiting.send(sender=None, task_id=task.pk, kind="review")
 
@@ -293,6 +298,7 @@ def _close(task: AgencyTask, actor: Actor, review: Review, notes: str) -> None:
         "human_reviewed_by_id": actor.user_id,
         "human_reviewed_at": now,
         "review_notes": notes,
+        "approved_until": renewal.ends_at(task, now) if review == Review.APPROVED else None,
     }
     if review == Review.APPROVED and actor.door in UNDOABLE_DOORS:
         columns["run_at"] = max(task.run_at, now + dt.timedelta(seconds=settings.REVIEW_UNDO_SECONDS))

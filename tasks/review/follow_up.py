@@ -15,6 +15,7 @@ from django.utils import timezone
 from tasks import lifecycle
 from tasks.actors import SYSTEM
 from tasks.models import AgencyTask, ReviewNotice, TaskEvent
+from tasks.review import renewal
 from tasks.states import Review, Status
 
 BATCH = 500
@@ -25,13 +26,14 @@ CLOCKS = {
     "escalated": Cast(KeyTextTransform("escalateAt", "review_plan"), DateTimeField()),
 }
 
-#: Sent inside the transaction that records a reminder: task_id, kind (reminder, overdue, escalated), user_ids.
+#: Sent inside the transaction that records a reminder: task_id, kind (reminder, overdue, escalated), user_ids,
+#: and notice, the number of this one: a review that begins anew reminds anew.
 review_notice = Signal()
 
 
 def tick() -> dict[str, int]:
-    """Expires, then reminds. Safe with several processors at once."""
-    return {"expired": expire(), "notices": remind()}
+    """Expires reviews and approvals, then reminds. Safe with several processors at once."""
+    return {"expired": expire(), "run_out": renewal.expire_approvals(), "notices": remind()}
 
 
 def open_reviews() -> QuerySet[AgencyTask]:
@@ -69,12 +71,14 @@ def _due(kind: str) -> QuerySet[AgencyTask]:
 
 def _send(task: AgencyTask, kind: str) -> int:
     with transaction.atomic():
-        _row, made = ReviewNotice.objects.get_or_create(task=task, digest=task.config_digest, kind=kind)
+        row, made = ReviewNotice.objects.get_or_create(task=task, digest=task.config_digest, kind=kind)
         if not made:
             return 0
         TaskEvent.objects.create(task_id=task.pk, kind=f"review_{kind}")
         groups = [task.review_plan.get("escalateTo") or []] if kind == "escalated" else None
-        review_notice.send(sender=None, task_id=task.pk, kind=kind, user_ids=list(audience(task, groups)))
+        review_notice.send(
+            sender=None, task_id=task.pk, kind=kind, user_ids=list(audience(task, groups)), notice=row.pk
+        )
     return 1
 
 

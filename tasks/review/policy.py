@@ -14,10 +14,13 @@ from django.conf import settings
 from django.utils import timezone
 
 from tasks.executors.base import Effect, Executor
-from tasks.models import ReviewPolicy, Risk
+from tasks.models import AgencyTask, ReviewPolicy, Risk
 from tasks.review import content
 from tasks.review.clock import Hours
 from tasks.review.content import Content
+
+FREE_TEXT = "from_text"
+"""The key of the built-in policy about tasks understood from free text."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,8 @@ class Requirement:
     escalate_at: dt.datetime | None = None
     escalate_to: list[int] = field(default_factory=list)
     expires_at: dt.datetime | None = None
+    #: Understood from free text: still so when somebody edits it.
+    from_text: bool = False
 
     @property
     def required(self) -> bool:
@@ -50,6 +55,7 @@ class Requirement:
             "remindAt": _iso(self.remind_at),
             "escalateAt": _iso(self.escalate_at),
             "escalateTo": self.escalate_to,
+            **({"fromText": True} if self.from_text else {}),
         }
         return {
             "review_plan": plan if self.required else {},
@@ -87,20 +93,28 @@ def assess(
     *,
     asked: bool,
     from_text: bool = False,
+    text_trusted: bool = False,
     rules: Sequence[ReviewPolicy] | None = None,
 ) -> Requirement:
     """The review a task needs. `fields` are the task's columns; `asked` is what its creator said.
 
-    `rules` saves the query when many tasks are assessed. `from_text`: it was understood from free text.
+    `rules` saves the query when many tasks are assessed. `from_text`: it was understood from free text; the built-in
+    policy about that gives way where the channel trusts its texts (`text_trusted`), the policies people made do not.
     """
     reasons = list(executor.review_reasons(config))
+    from_text = from_text or bool((fields.get("review_plan") or {}).get("fromText"))
     if asked:
         reasons.insert(0, "Its creator asks for a review")
     about = content.of(fields["execution_config"], str(fields.get("target") or ""))
-    matching = [rule for rule in (active() if rules is None else rules) if matches(rule, fields, about, from_text)]
+    standing = active() if rules is None else rules
+    matching = [
+        rule
+        for rule in standing
+        if matches(rule, fields, about, from_text) and not (text_trusted and rule.key == FREE_TEXT)
+    ]
     reasons += [rule.reason for rule in matching if rule.reason not in reasons]
     risk = Risk.NONE if executor.effect(config) == Effect.READ else Risk.LOW
-    need = Requirement(reasons=reasons, risk=risk, four_eyes=settings.REVIEW_FOUR_EYES)
+    need = Requirement(reasons=reasons, risk=risk, four_eyes=settings.REVIEW_FOUR_EYES, from_text=from_text)
     return _with_clocks(_demands(need, matching), matching, fields)
 
 
@@ -108,6 +122,27 @@ def with_reasons(need: Requirement, reasons: list[str]) -> Requirement:
     """The same requirement with further reasons."""
     more = [reason for reason in reasons if reason not in need.reasons]
     return replace(need, reasons=[*need.reasons, *more])
+
+
+def again(need: Requirement, task: AgencyTask) -> Requirement:
+    """The requirement of a task that is reviewed anew: never less than was asked before."""
+    plan = task.review_plan
+    if need.due_at is None:
+        need = _default_clocks(need, timezone.now())
+    return replace(
+        with_reasons(replace(need, reasons=list(task.review_reasons)), need.reasons),
+        approvals=max(need.approvals, task.approvals_required),
+        four_eyes=need.four_eyes or task.four_eyes,
+        groups=_joined(plan.get("groups"), need.groups),
+        risk=max(need.risk, task.review_risk),
+        policies=_joined(plan.get("policies"), need.policies),
+        escalate_to=_joined(plan.get("escalateTo"), need.escalate_to),
+        from_text=need.from_text or bool(plan.get("fromText")),
+    )
+
+
+def _joined(before: list[Any] | None, now: list[Any]) -> list[Any]:
+    return [*(before or []), *(one for one in now if one not in (before or []))]
 
 
 # --- matching -----------------------------------------------------------------------------------------------------

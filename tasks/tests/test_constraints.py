@@ -34,6 +34,7 @@ TASK_RULES: dict[str, list[tuple[str, str]]] = {
     "task_approved_has_digest": [
         ("pending", f"{APPROVED}, approved_digest = ''".replace("approved_digest = config_digest, ", ""))
     ],
+    "task_end_is_of_an_approval": [("pending", "approved_until = now()")],
     "task_required_review_is_kept": [("pending", "requires_human_review = true")],
     "task_four_eyes": [("pending", f"{APPROVED}, four_eyes = true, created_by_id = %(user)s")],
     "task_waiting_has_question": [

@@ -23,6 +23,7 @@ from tasks.executors.base import Failed, HandBack, Lost, NeedsInput, Outcome, Su
 from tasks.inputs import TaskChanges
 from tasks.lifecycle import Lease
 from tasks.models import AgencyTask, TaskEffect
+from tasks.review import follow_up
 from tasks.runner import account_of
 from tasks.states import TERMINAL, TRANSITIONS, Status
 from tasks.tests.factories import ReviewerFactory, make_task
@@ -91,6 +92,11 @@ class Lives(RuleBasedStateMachine):
     def approve(self, task: int) -> None:
         with refusals_are_answers():
             services.approve(task, self.reviewer)
+
+    @rule(task=tasks)
+    def approval_ends(self, task: int) -> None:
+        sql("UPDATE agency_tasks SET approved_until = approved_until - interval '8 days' WHERE id = %s", task)
+        follow_up.tick()
 
     @rule(task=tasks)
     def reject(self, task: int) -> None:

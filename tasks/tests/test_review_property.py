@@ -132,10 +132,21 @@ class World:
 
     def work(self, who: str) -> None:
         """A worker claims and ends the attempt, as a failure that will be tried again."""
+        ended = set(AgencyTask.objects.filter(approved_until__lte=timezone.now()).values_list("pk", flat=True))
         for row in lifecycle.claim("io", "w", 100, list(registry.known())):
             check(AgencyTask.objects.get(pk=row["id"]))
+            assert row["id"] not in ended, "claimed under an approval that had ended"
             end = End(Status.PENDING, Attempt.FAILED, error="again", errors=0, wait_s=0.0)
             lifecycle.finish(Lease(row["id"], row["epoch"], "w"), end)
+
+    def age(self, who: str) -> None:
+        """More than a week passes; nobody has looked at the clocks yet."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE agency_tasks SET approved_until = approved_until - interval '8 days',"
+                " human_reviewed_at = human_reviewed_at - interval '8 days' WHERE id = %s",
+                [self.task.pk],
+            )
 
     # --- hands in the database ------------------------------------------------------------------------------------
 
@@ -149,9 +160,7 @@ class World:
                 continue
 
 
-DOORS = (
-    "service queue bulk admin link api reject undo edit rename execute cancel replay put_off tick work forge".split()
-)
+DOORS = "service queue bulk admin link api reject undo edit rename execute cancel replay put_off tick work age forge".split()
 STEPS: dict[str, Callable[[World, str], None]] = {name: getattr(World, name) for name in DOORS}
 
 
