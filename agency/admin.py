@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from agency import credentials
+from agency.console.confirming import ConfirmedWrites
 from agency.models import Credential, CredentialEvent
 
 
@@ -67,7 +68,7 @@ def _newest(formset: Any) -> Any:
 
 
 @admin.register(Credential)
-class CredentialAdmin(admin.ModelAdmin):
+class CredentialAdmin(ConfirmedWrites, admin.ModelAdmin):
     form = CredentialForm
     list_display = ("name", "kind", "hint", "hosts", "owner", "last_used_at", "revoked_at")
     list_filter = ("kind", "inline", ("revoked_at", admin.EmptyFieldListFilter))

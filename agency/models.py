@@ -161,6 +161,7 @@ class AccountEvent(models.Model):
         SECOND_FACTOR = "second_factor", "gave the second factor"
         SECOND_FACTOR_FAILED = "second_factor_failed", "gave a wrong second factor"
         SECOND_FACTOR_SET_UP = "second_factor_set_up", "set up a second factor"
+        CONFIRMED = "confirmed", "gave the password again"
 
     at = models.DateTimeField(auto_now_add=True)
     kind = models.CharField(max_length=30, choices=Kind.choices)
@@ -183,6 +184,7 @@ class AccountEvent(models.Model):
                         "second_factor",
                         "second_factor_failed",
                         "second_factor_set_up",
+                        "confirmed",
                     ]
                 ),
             ),

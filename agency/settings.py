@@ -135,6 +135,8 @@ DATABASES["default"].update(
         **DATABASES["default"].get("OPTIONS", {}),
         "connect_timeout": env.int("DATABASE_CONNECT_TIMEOUT", 5),
         "application_name": env.str("DATABASE_APPLICATION_NAME", "agency"),
+        # Only statements that ask for it (the hot path) are prepared; Django's default, None, would ignore them too.
+        "prepare_threshold": 10**9 if env.bool("DATABASE_PREPARE", True) else None,
         "pool": {"min_size": 1, "max_size": env.int("DATABASE_POOL_MAX", 20), "timeout": 10},
     },
 )
@@ -169,6 +171,7 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_TEMPLATE = "locked.html"
 OTP_TOTP_ISSUER = SITE_NAME
+OTP_ADMIN_HIDE_SENSITIVE_DATA = True
 REQUIRE_TWO_FACTOR = env.bool("REQUIRE_TWO_FACTOR", False)
 LOGIN_URL = f"/{ADMIN_PATH}login/"
 
@@ -188,6 +191,9 @@ SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 8 * 3600
 # A session nobody uses ends after so many seconds; pages that refresh themselves do not count as use.
 SESSION_IDLE_SECONDS = env.int("SESSION_IDLE_SECONDS", 30 * 60)
+# Approving, credentials, channels, tokens, people and starting work again ask for the second factor (or the password) anew
+# when the last time was so many minutes ago.
+CONFIRM_MINUTES = env.int("CONFIRM_MINUTES", 15)
 CSRF_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SAMESITE = "Lax"
 X_FRAME_OPTIONS = "DENY"

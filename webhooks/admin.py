@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 
 from agency import credentials
+from agency.console.confirming import ConfirmedWrites
 from agency.console.lists import FastAdmin, ReadOnlyAdmin, ReadOnlyInline
 from tasks.actors import Actor
 from tasks.errors import TaskError
@@ -86,7 +87,7 @@ class SenderInline(admin.TabularInline):
 
 
 @admin.register(Webhook)
-class WebhookAdmin(FastAdmin):
+class WebhookAdmin(ConfirmedWrites, FastAdmin):
     """Channels. Made and changed through webhooks.channels."""
 
     form = ChannelForm
@@ -224,7 +225,7 @@ class SensitiveAdmin(ReadOnlyAdmin):
 
 
 @admin.register(InboundMessage)
-class InboundMessageAdmin(SensitiveAdmin):
+class InboundMessageAdmin(ConfirmedWrites, SensitiveAdmin):
     """What came in."""
 
     list_display = ("id", "webhook", "state", "event_type", "sent_by", "received_at", "task_id")
@@ -285,7 +286,7 @@ class AttemptInline(ReadOnlyInline):
 
 
 @admin.register(OutboundMessage)
-class OutboundMessageAdmin(SensitiveAdmin):
+class OutboundMessageAdmin(ConfirmedWrites, SensitiveAdmin):
     """What goes out."""
 
     list_display = ("message_id", "webhook", "event_type", "state", "attempts", "next_attempt_at", "last_error")

@@ -10,13 +10,16 @@ from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
 from django.db import models
 from django.http import HttpRequest
+from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from agency.console.confirming import ConfirmedWrites
 from agency.console.lists import ReadOnlyAdmin
 from agency.console.token_admin import ApiTokenAdmin
 from agency.models import AccountEvent, ApiToken
 
 
-class PeopleAdmin(UserAdmin):
+class PeopleAdmin(ConfirmedWrites, UserAdmin):
     """Django's page of users; what people may do is given by groups."""
 
     list_display = ("username", "email", "is_staff", "is_active", "last_login")
@@ -35,7 +38,7 @@ class PeopleAdmin(UserAdmin):
         return False
 
 
-class RolesAdmin(GroupAdmin):
+class RolesAdmin(ConfirmedWrites, GroupAdmin):
     """Groups with a plain list of permissions."""
 
     filter_horizontal = ()
@@ -57,6 +60,20 @@ class AccountEventAdmin(ReadOnlyAdmin):
     search_help_text = "A whole name or address"
 
 
+class DeviceAdmin(ConfirmedWrites, ReadOnlyAdmin):
+    """Who has a second factor, to take it away from somebody who lost it. Its secret and its paper codes are shown to nobody."""
+
+    list_display = ("user", "name", "confirmed", "created_at", "last_used_at")
+    fields = list_display
+    csv_fields = ("user__username", "name", "confirmed", "created_at", "last_used_at")
+    list_select_related = ("user",)
+    search_fields = ("=user__username",)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """The person sets up another at the next sign-in."""
+        return admin.ModelAdmin.has_delete_permission(self, request, obj)
+
+
 def take_over() -> None:
     """Registers these; Django's own pages of users and groups make room."""
     pages: list[tuple[type[models.Model], type[admin.ModelAdmin[Any]]]] = [
@@ -64,6 +81,8 @@ def take_over() -> None:
         (Group, RolesAdmin),
         (ApiToken, ApiTokenAdmin),
         (AccountEvent, AccountEventAdmin),
+        (TOTPDevice, DeviceAdmin),
+        (StaticDevice, DeviceAdmin),
     ]
     for model, page in pages:
         if admin.site.is_registered(model):

@@ -38,6 +38,8 @@ ROLES: dict[str, list[str]] = {
         "axes.delete_accessattempt",
         "otp_totp.view_*",
         "otp_totp.delete_totpdevice",
+        "otp_static.view_staticdevice",
+        "otp_static.delete_staticdevice",
     ],
 }
 ORDER = list(ROLES)

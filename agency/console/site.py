@@ -16,7 +16,7 @@ from django.urls import URLPattern, URLResolver, path
 from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 
-from agency.console import two_factor
+from agency.console import confirming, two_factor
 
 #: Letters of the longest user name.
 MAX_NAME = 150
@@ -60,6 +60,7 @@ class ConsoleSite(admin.AdminSite):
     def get_urls(self) -> list[URLResolver | URLPattern]:
         """The extra pages come first: the last pattern of the admin catches everything."""
         own: list[URLResolver | URLPattern] = [
+            path("confirm/", confirming.confirm, name="confirm"),
             path("two-factor/", two_factor.verify, name="two_factor"),
             path("two-factor/set-up/", two_factor.set_up, name="two_factor_set_up"),
         ]

@@ -13,6 +13,7 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from agency.api import tokens
+from agency.console.confirming import ConfirmedWrites
 from agency.console.lists import ReadOnlyAdmin
 from agency.models import ApiToken
 
@@ -51,7 +52,7 @@ class TokenForm(forms.ModelForm):
         fields: ClassVar = ["name", "scopes", "share"]
 
 
-class ApiTokenAdmin(ReadOnlyAdmin):
+class ApiTokenAdmin(ConfirmedWrites, ReadOnlyAdmin):
     """Facts about tokens; the text of one is shown when it is made and never again."""
 
     form = TokenForm

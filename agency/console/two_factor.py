@@ -16,7 +16,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
@@ -26,7 +26,7 @@ from django_otp import match_token
 from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from agency.console import accounts
+from agency.console import accounts, freshness
 
 PAPER_CODES = 10
 
@@ -68,7 +68,8 @@ def owed_by(request: HttpRequest) -> Any:
     return getattr(request, "password_user", None)
 
 
-def _next(request: HttpRequest) -> str:
+def next_of(request: HttpRequest) -> str:
+    """Where the person was going, if that is a page of ours; else the first page."""
     wanted = request.POST.get("next") or request.GET.get("next") or ""
     safe = url_has_allowed_host_and_scheme(
         wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
@@ -83,9 +84,9 @@ def verify(request: HttpRequest) -> HttpResponse:
     """Asks for the code. Wrong codes wait longer and longer (django-otp's throttle)."""
     user = owed_by(request)
     if user is None:
-        return redirect(_next(request))
+        return redirect(next_of(request))
     if not has_device(user):
-        return redirect(f"{reverse('admin:two_factor_set_up')}?next={_next(request)}")
+        return redirect(f"{reverse('admin:two_factor_set_up')}?next={next_of(request)}")
     form = CodeForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         with transaction.atomic():  # match_token locks the device rows against a code used twice at once
@@ -93,7 +94,7 @@ def verify(request: HttpRequest) -> HttpResponse:
         if device is not None:
             _let_in(request, user, device)
             accounts.record("second_factor", request, user=user)
-            return redirect(_next(request))
+            return redirect(next_of(request))
         accounts.record("second_factor_failed", request, user=user)
         form.add_error("code", _("This code is not right, was used before, or came too soon after a wrong one."))
     return _page(request, form, user, _("Enter the code of your authenticator"))
@@ -106,13 +107,17 @@ def set_up(request: HttpRequest) -> HttpResponse:
     """Shows the secret as a picture and as text, and keeps it once a code proves that the app has it."""
     user = owed_by(request) or request.user
     if not user.is_authenticated or has_device(user):
-        return redirect(_next(request))
+        return redirect(next_of(request))
+    if owed_by(request) is None and not freshness.is_fresh(
+        request
+    ):  # else a stolen session would get a device of its own
+        return redirect(f"{reverse('admin:confirm')}?{urlencode({'next': request.get_full_path()})}")
     device = _unconfirmed(user)
     form = CodeForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         if device.verify_token(form.cleaned_data["code"].replace(" ", "")):
             codes = _confirm(request, device, user)
-            context = {"paper_codes": codes, "next": _next(request), "title": _("Keep these codes on paper")}
+            context = {"paper_codes": codes, "next": next_of(request), "title": _("Keep these codes on paper")}
             return render(request, "console/two_factor.html", context)
         form.add_error("code", _("This code is not right. Check the clock of your phone and try the next one."))
     picture = segno.make(device.config_url, error="m").svg_data_uri(scale=5, border=3, light="white", dark="black")
@@ -143,8 +148,9 @@ def _let_in(request: HttpRequest, user: Any, device: Any) -> None:
     request.user = user
     request.session.cycle_key()
     otp_login(request, device)
+    freshness.mark(request)
 
 
 def _page(request: HttpRequest, form: CodeForm, user: Any, title: str, **more: Any) -> HttpResponse:
-    context = {"form": form, "title": title, "next": _next(request), "person": user, **more}
+    context = {"form": form, "title": title, "next": next_of(request), "person": user, **more}
     return render(request, "console/two_factor.html", context, status=422 if form.errors else 200)

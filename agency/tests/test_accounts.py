@@ -244,6 +244,15 @@ def test_a_deployment_without_second_factor_is_warned_of(settings: Any) -> None:
     assert checks.second_factor() == []
 
 
+def test_the_deployment_check_says_when_several_review_without_four_eyes(settings: Any, ana: Any) -> None:
+    settings.REVIEW_FOUR_EYES = False
+    assert checks.four_eyes() == []
+    get_user_model().objects.create_superuser("root", password=PASSWORD)
+    assert [message.id for message in checks.four_eyes()] == ["agency.W108"]
+    settings.REVIEW_FOUR_EYES = True
+    assert checks.four_eyes() == []
+
+
 @pytest.mark.parametrize(
     ("name", "status"), [("400", 400), ("403", 403), ("403_csrf", 403), ("404", 404), ("500", 500)]
 )

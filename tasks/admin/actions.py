@@ -13,6 +13,7 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from agency.console.confirming import actions_of
 from tasks import services
 from tasks.actors import Actor
 from tasks.errors import TaskError
@@ -29,6 +30,12 @@ class TaskActions:
 
     admin_site: Any
     opts: Any
+    #: Yes to work, or work begun again: these ask for a fresh proof of who it is. Edits do not; they void approvals.
+    confirmed_actions = frozenset({"approve", "execute", "replay"})
+
+    def needs_proof(self, request: HttpRequest, *args: Any, **kwargs: Any) -> bool:
+        """Of the POSTs of these pages."""
+        return bool(actions_of(request) & self.confirmed_actions)
 
     def has_approve_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("tasks.approve_task")

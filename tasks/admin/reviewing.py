@@ -11,6 +11,7 @@ from django.contrib.auth.models import Group
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from agency.console.confirming import ConfirmedWrites
 from agency.console.lists import FastAdmin, ReadOnlyAdmin, words_filter
 from tasks.admin import facts
 from tasks.executors import registry
@@ -79,7 +80,7 @@ class PolicyForm(forms.ModelForm):
 
 
 @admin.register(ReviewPolicy)
-class ReviewPolicyAdmin(FastAdmin):
+class ReviewPolicyAdmin(ConfirmedWrites, FastAdmin):
     """Rules that ask for review. Changing one changes nothing about tasks that exist, until they are edited."""
 
     form = PolicyForm

@@ -15,6 +15,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
 
+from agency.console.confirming import ConfirmedWrites
 from agency.console.lists import FastAdmin, ReadOnlyInline
 from tasks import search, services
 from tasks.actors import Actor
@@ -54,7 +55,7 @@ class DependencyInline(ReadOnlyInline):
 
 
 @admin.register(AgencyTask)
-class AgencyTaskAdmin(TaskActions, FastAdmin):
+class AgencyTaskAdmin(TaskActions, ConfirmedWrites, FastAdmin):
     """Facts are read-only here; what may be changed is changed on the edit page, through tasks.services."""
 
     actions = ("approve", "reject", "execute", "cancel", "replay", "export_csv")

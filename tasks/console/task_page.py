@@ -15,8 +15,9 @@ from django.urls import NoReverseMatch, reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from agency import credentials
+from agency.console import confirming
 from agency.console.access import permitted
-from tasks import access, services
+from tasks import access, outcomes, services
 from tasks.actors import Actor
 from tasks.console import panels
 from tasks.errors import Forbidden, TaskError
@@ -193,7 +194,13 @@ VERBS: dict[str, Any] = {
 }
 
 
+def _starts_work(request: HttpRequest, task_id: int, verb: str) -> bool:
+    """Starting a failed task is running it again, and so is one of the answers to an unknown outcome."""
+    return verb in ("execute", "replay") or (verb == "answer" and request.POST.get("answer") == outcomes.RUN_AGAIN)
+
+
 @require_POST
+@confirming.required(_starts_work)
 @permitted("tasks.view_agencytask")
 def act(request: HttpRequest, task_id: int, verb: str) -> HttpResponse:
     """One act, then the page again with a message."""

@@ -17,6 +17,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from agency.console import confirming
 from agency.console.access import staff
 from tasks import services
 from tasks.actors import Actor
@@ -112,7 +113,13 @@ def time_of(text: str) -> dt.datetime | None:
     return found if found.tzinfo else timezone.make_aware(found)
 
 
+def _approves(request: HttpRequest, task_id: int = 0, verb: str = "") -> bool:
+    """A yes needs a fresh proof of who says it; a no, a question or a delay harms nobody."""
+    return (verb or request.POST.get("verb")) == "approve"
+
+
 @require_POST
+@confirming.required(_approves)
 @staff(VIEW)
 def act(request: HttpRequest, task_id: int, verb: str) -> HttpResponse:
     """One act on one task: JSON for the script, a redirect with a message for a plain form."""
@@ -151,6 +158,7 @@ def _refused(request: HttpRequest, task_id: int, error: TaskError) -> HttpRespon
 
 
 @require_POST
+@confirming.required(_approves)
 @staff(VIEW)
 def bulk(request: HttpRequest) -> HttpResponse:
     """Many decisions with one reason. Every row carries what was shown of it; the answer tells what came of each."""

@@ -13,9 +13,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from tasks.actors import Actor
-from tasks.errors import Conflict, Forbidden, NotFound, Stale
+from tasks.errors import Conflict, Forbidden, Invalid, NotFound, Stale
 from tasks.models import AgencyTask, ReviewLink
 from tasks.review import decisions
+from tasks.validation import FieldError
 
 
 def link_for(task: AgencyTask, user: Any) -> str:
@@ -57,6 +58,8 @@ def decide(token: str, user: Any, verb: str, *, text: str = "", code: str = "") 
 
     Raises NotFound, Forbidden, Conflict (used, expired, decided), Stale, Invalid.
     """
+    if verb not in ("approve", "reject"):
+        raise Invalid([FieldError("#/verb", "choice", "verb must be approve or reject")])
     actor = Actor.user(user, "link")
     with transaction.atomic():
         link = ReviewLink.objects.select_for_update().get(pk=find(token, user).pk)

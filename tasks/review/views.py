@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
+from agency.console import confirming
 from agency.console.access import staff
 from tasks.errors import Forbidden, Invalid, NotFound, TaskError
 from tasks.executors import registry
@@ -129,6 +130,7 @@ def _task(task_id: int) -> AgencyTask:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@confirming.required(lambda request, token: request.POST.get("verb") != "reject")
 @staff(VIEW)
 def link(request: HttpRequest, token: str) -> HttpResponse:
     """A link from a message: GET shows the task, POST decides once."""

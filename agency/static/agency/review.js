@@ -36,7 +36,37 @@
     if (response.redirected) { location.reload(); throw new Error("signed out"); }
     document.dispatchEvent(new Event("seen"));
     const json = (response.headers.get("Content-Type") || "").includes("json");
-    return { ok: response.ok, status: response.status, body: json ? await response.json() : { error: "The server answered " + response.status } };
+    const answer = { ok: response.ok, status: response.status, body: json ? await response.json() : { error: "The server answered " + response.status } };
+    return answer.body.confirm && await prove(answer.body) ? post(url, data) : answer;
+  }
+
+  // The server wants to know once more who this is. With the proof the same request goes out again, as it was.
+  function prove(asked) {
+    const dialog = document.getElementById("prove"), form = dialog.querySelector("form"), field = form.elements.proof;
+    const problem = dialog.querySelector("[data-problem]");
+    form.reset(); problem.hidden = true;
+    dialog.querySelector("[data-asked]").textContent = asked.error;
+    dialog.querySelector("label").textContent = asked.confirm.label;
+    field.type = asked.confirm.byCode ? "text" : "password";
+    field.autocomplete = asked.confirm.byCode ? "one-time-code" : "current-password";
+    dialog.showModal();
+    field.focus();
+    return new Promise(function (resolve) {
+      let right = false;
+      dialog.onclose = () => { form.reset(); resolve(right); };
+      form.onsubmit = async function (event) {
+        if (event.submitter && event.submitter.value !== "go") { return; }
+        event.preventDefault();
+        const data = new FormData();
+        data.set("proof", field.value);
+        let answer;
+        try { answer = await post(dialog.dataset.address, data); }
+        catch (error) { answer = { ok: false, body: { error: "The server did not answer. Try again." } }; }
+        if (answer.ok) { right = true; dialog.close(); return; }
+        problem.textContent = answer.body.error; problem.hidden = false;
+        field.value = ""; field.focus();
+      };
+    });
   }
 
   // --- times ---------------------------------------------------------------------------------------------------

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from typing import Any
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.utils import timezone
 from selenium.webdriver.common.keys import Keys
 
@@ -232,3 +234,59 @@ def test_asking_and_claiming_are_seen_by_others(page: Page, ana: Any, ben: Any) 
     page.sign_in(ben).queue()
     page.says("ana is looking at it").says("Is the amount right?")
     assert review_of(task) == "required"
+
+
+def an_hour_passes_since_the_proof() -> None:
+    """For every session: nobody has said for an hour who they are."""
+    for row in Session.objects.all():
+        row.session_data = Session.objects.encode({**row.get_decoded(), "confirmed_at": int(time.time()) - 3600})
+        row.save()
+
+
+def test_a_confirmation_is_asked_for_in_place_and_the_decision_goes_on(page: Page, ana: Any) -> None:
+    waiting(2)
+    one, two, three = (make_task(title=f"Zebra {n}", requiresHumanReview=True) for n in range(3))
+    page.sign_in(ana).queue("?q=zebra")
+    page.press("j").wait(lambda: page.shown_task() == two.pk)
+    page.driver.execute_script("window.untouched = true")
+    an_hour_passes_since_the_proof()
+    page.press("a").find("#prove[open] input").send_keys("wrong", Keys.ENTER)
+    page.says("This is not your password")
+    assert page.violations() == []
+    assert review_of(two) == "required"
+    page.find("#prove[open] input").send_keys("a long password", Keys.ENTER)
+    page.wait(lambda: page.shown_task() == three.pk)
+    assert [review_of(task) for task in (one, two, three)] == ["required", "approved", "required"]
+    assert "q=zebra" in page.driver.current_url
+    assert page.driver.execute_script("return window.untouched") is True
+    page.press("a")
+    wait_review(page, three, "approved")
+
+
+def test_a_confirmation_that_is_not_given_decides_nothing(page: Page, ana: Any) -> None:
+    one, two = waiting(2)
+    page.size(390, 844).sign_in(ana).queue(f"{one.pk}/")
+    an_hour_passes_since_the_proof()
+    page.find('[data-act="approve"]').click()
+    page.find("#prove[open]")
+    assert not page.scrolls_sideways()
+    page.press(Keys.ESCAPE).says("Confirm that it is you")
+    assert review_of(one) == "required"
+    page.press("r").find("#reject[open] textarea").send_keys("A no is not asked for proof")
+    page.press(Keys.TAB, Keys.ENTER)
+    wait_review(page, one, "rejected")
+    assert review_of(two) == "required"
+
+
+def test_a_link_that_is_used_late_asks_and_goes_on(page: Page, ana: Any, settings: Any) -> None:
+    (task,) = waiting()
+    settings.PUBLIC_URL = page.base
+    link = links.link_for(task, ana)
+    page.sign_in(ana).open(link).find("#text").send_keys("Agreed by phone")
+    an_hour_passes_since_the_proof()
+    page.find('button[value="approve"]').click()
+    page.says("What you were doing is kept")
+    assert page.violations() == []
+    page.find("#id_proof").send_keys("a long password", Keys.ENTER)
+    wait_review(page, task, "approved")
+    assert Approval.objects.get(task=task).notes == "Agreed by phone"
