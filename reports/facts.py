@@ -167,6 +167,7 @@ UNION SELECT 'inbound', {_HOUR.format("received_at")} FROM inbound_messages
 UNION SELECT 'outbound', {_HOUR.format("created_at")} FROM outbound_messages
   WHERE expunged_at IS NULL AND created_at >= %(since)s
 UNION SELECT 'outbound', {_HOUR.format("m.created_at")} FROM tries y JOIN outbound_messages m ON m.id = y.message_id
+UNION SELECT 'outbound', {_HOUR.format("created_at")} FROM outbound_messages WHERE receipt_at >= %(since)s
 UNION SELECT 'delivery', {_HOUR.format("started_at")} FROM tries
 UNION SELECT 'outbound', coalesce(a.at, b.at) FROM (
     SELECT {_HOUR.format("created_at")} AS at, state, count(*) AS n FROM outbound_messages

@@ -24,7 +24,7 @@ from webhooks import channels, doorbell, keys, resending
 from webhooks.admin_forms import ChannelForm, camel
 from webhooks.api.serializers import channel_out
 from webhooks.audit import record
-from webhooks.inbound import processing
+from webhooks.inbound import bodies, processing
 from webhooks.inbound.parsing.entities import normal_address
 from webhooks.models import (
     ChannelEvent,
@@ -258,12 +258,14 @@ class InboundMessageAdmin(ConfirmedWrites, SensitiveAdmin):
         """At most 20,000 characters, escaped."""
         if message.raw is None:
             return "forgotten"
-        text = bytes(message.raw)[:20_000].decode("utf-8", "replace")
         try:
+            text = bodies.body_of(message).decode("utf-8", "replace")
             text = json.dumps(credentials.redact(json.loads(text)), indent=2, ensure_ascii=False)
-        except ValueError:
+        except credentials.CredentialError as error:
+            return str(error)
+        except (ValueError, RecursionError):
             text = str(credentials.redact(text))
-        return format_html('<pre class="facts">{}</pre>', text)
+        return format_html('<pre class="facts">{}</pre>', text[:20_000])
 
     @admin.action(description="Process again", permissions=["replay"])
     def replay(self, request: HttpRequest, queryset: QuerySet[InboundMessage]) -> None:
@@ -289,8 +291,17 @@ class AttemptInline(ReadOnlyInline):
 class OutboundMessageAdmin(ConfirmedWrites, SensitiveAdmin):
     """What goes out."""
 
-    list_display = ("message_id", "webhook", "event_type", "state", "attempts", "next_attempt_at", "last_error")
-    list_filter = ("state", "webhook", "event_type")
+    list_display = (
+        "message_id",
+        "webhook",
+        "event_type",
+        "state",
+        "receipt",
+        "attempts",
+        "next_attempt_at",
+        "last_error",
+    )
+    list_filter = ("state", "receipt", "webhook", "event_type")
     list_select_related = ("webhook",)
     search_fields = ("message_id",)
     exclude = ("body",)

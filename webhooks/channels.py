@@ -30,6 +30,7 @@ from webhooks.outbound.transports.custom import reserved_headers
 
 Purpose = ChannelKey.Purpose
 Policy = Literal["review", "run", "ignore"]
+TextPolicy = Literal["policies", "review", "run", "ignore"]
 PROVIDERS = {"sms": "twilio", "email": "postmark", "slack": "slack", "ghl": "ghl", "custom_webhook": "custom"}
 SCHEMES = {
     "twilio": "twilio",
@@ -85,7 +86,7 @@ class ChannelInput(BaseModel):
     verification: str | None = None
     verification_options: VerificationOptions = VerificationOptions()
     max_body_bytes: Annotated[int, Field(ge=1024, le=MAX_BODY_LIMIT)] = MAX_BODY
-    text_policy: Policy = "review"
+    text_policy: TextPolicy = "policies"
     structured_policy: Policy = "run"
     known_senders_only: bool = False
     use_model: bool = False

@@ -11,7 +11,7 @@ from tasks.lifecycle import task_finished, task_waiting
 from tasks.models import AgencyTask
 from tasks.review import links
 from tasks.states import Status
-from webhooks.models import ChannelSender, Conversation, Webhook
+from webhooks.models import ChannelSender, Conversation, OutboundMessage, Webhook
 from webhooks.outbound import outbox
 from webhooks.outbound.notes import Note, task_link
 from webhooks.query import rows
@@ -20,10 +20,14 @@ JSONB = ("waiting_for", "review_reasons", "result")
 TELLS_BY_ITSELF = frozenset({"notification", "reminder"})
 """Types whose work is to tell: when it succeeds there is nothing more to say."""
 
+ANNOUNCES = "report.ready"
+"""The event of a task that tells its result itself when it is asked to (sendNotification)."""
+
 _COLUMNS = """
 SELECT t.id, t.task_uuid, t.title, t.task_type, t.status, t.result_summary, t.last_error, t.review_notes, t.result,
   t.run_generation, t.epoch, t.waiting_for, t.waiting_token, t.review_reasons, t.approved_digest, t.config_digest,
-  t.source_webhook_id, t.source_message_id, m.conversation_id, m.external_id, t.completed_at, t.urgency, t.version
+  t.source_webhook_id, t.source_message_id, m.conversation_id, m.external_id, t.completed_at, t.urgency, t.version,
+  t.started_at, t.execution_config @> '{"sendNotification": true}' AS announces
 FROM agency_tasks t LEFT JOIN inbound_messages m ON m.id = t.source_message_id
 WHERE t.id = %(id)s AND t.source_webhook_id IS NOT NULL
 """
@@ -62,7 +66,26 @@ def on_finished(*, task_id: int, status: str, channel_id: int | None = 0, **_: A
     row = told.row
     event_type, word = _SUBJECTS[Status(status)]
     key = f"task:{row['id']}:{status}:{row['run_generation']}:{row['epoch']}"
-    outbox.post(_draft(told, event_type, key, _finished_note(row, word)))
+    draft = _draft(told, event_type, key, _finished_note(row, word))
+    if not _is_told(told, draft):
+        outbox.post(draft)
+
+
+def _is_told(told: Told, draft: outbox.Draft) -> bool:
+    """Whether this run has sent its own message to the same person: "done" would only say it again.
+
+    A program is told nevertheless: it waits for the event of the task's end, with the result in it.
+    """
+    row, channel = told.row, told.channel
+    if not row["announces"] or row["status"] != Status.COMPLETED or channel.type == Webhook.Type.CUSTOM:
+        return False
+    return OutboundMessage.objects.filter(
+        task_id=row["id"],
+        webhook=channel,
+        event_type=ANNOUNCES,
+        recipient=outbox.recipient_of(draft),
+        created_at__gte=row["started_at"],
+    ).exists()
 
 
 @receiver(task_waiting, dispatch_uid="webhooks.waiting")

@@ -147,6 +147,11 @@ class OutboundOut(Answer):
     subject: str | None
     text: str | None
     provider_id: str
+    receipt: str = Field(
+        description="What the provider reported later: sent, delivered, undelivered, failed, read; empty: nothing."
+    )
+    receipt_code: str
+    receipt_at: dt.datetime | None
     acknowledged_at: dt.datetime | None
     created_at: dt.datetime
     finished_at: dt.datetime | None

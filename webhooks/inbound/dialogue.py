@@ -26,7 +26,7 @@ from webhooks.models import Conversation, InboundMessage, Webhook
 PENDING_FOR = dt.timedelta(hours=24)
 MAX_ASKED = 2
 SURE = 0.8
-FREE_TEXT = "It was understood from a message in free text"
+ALWAYS_REVIEWED = "The channel asks for a review of every text"
 NOT_UNDERSTOOD = "Nobody understood the message it came from"
 _YES = re.compile(r"^(?:y|yes|yep|yeah|ok(?:ay)?|sure|once|do it|fine)\b", re.IGNORECASE)
 _REPEAT = re.compile(r"\b(?:every|each)\s+(?:other\s+)?\w+\b|\b(?:daily|weekly|monthly|hourly)\b", re.IGNORECASE)
@@ -143,14 +143,14 @@ def _ask(talk: Talk) -> int | None:
 
 def _create(talk: Talk) -> int | None:
     policy = talk.message.webhook.text_policy
-    if policy == Webhook.Policy.IGNORE:
+    if policy == Webhook.TextPolicy.IGNORE:
         return None
-    reasons = [FREE_TEXT] if policy == Webhook.Policy.REVIEW else []
+    reasons = [ALWAYS_REVIEWED] if policy == Webhook.TextPolicy.REVIEW else []
     return _make(talk, talk.reading.task, reasons)
 
 
 def _create_for_a_person(talk: Talk) -> int | None:
-    if talk.message.webhook.text_policy == Webhook.Policy.IGNORE:
+    if talk.message.webhook.text_policy == Webhook.TextPolicy.IGNORE:
         return None
     words = " ".join((talk.incoming.subject, talk.text)).strip()
     document = {
@@ -167,7 +167,7 @@ def _create_for_a_person(talk: Talk) -> int | None:
 def _make(talk: Talk, document: dict[str, Any], reasons: list[str]) -> int | None:
     """Create the task and say so; a refused one is explained, not lost."""
     try:
-        task = create_task(talk.message, document, talk.person, reasons, original=talk.text[:5000])
+        task = create_task(talk.message, document, talk.person, reasons, original=talk.text[:5000], from_text=True)
     except TaskError as error:
         talk.message.understanding["refused"] = str(error)[:500]
         replies.say(talk, replies.refused(error))

@@ -17,6 +17,8 @@ class Kind(StrEnum):
     """A document with the fields of a task, validated as the API validates it."""
     CHALLENGE = "challenge"
     """A provider checks that the address is ours; answered at once, kept nowhere."""
+    RECEIPT = "receipt"
+    """A provider reports what became of a message of ours (`document`: providerId, receipt, code)."""
     IGNORED = "ignored"
     """Authentic, but nothing for us: an unknown event, an echo of our own message, an automatic reply."""
 

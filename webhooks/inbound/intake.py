@@ -15,13 +15,13 @@ import psycopg
 from django.db import DatabaseError, connection
 from pydantic import ValidationError
 
-from agency import credentials
 from tasks import drafts
 from tasks.errors import Invalid
 from tasks.executors import registry
 from tasks.inputs import parse_task
 from tasks.validation import FieldError, config_errors
 from webhooks import doorbell
+from webhooks.inbound import bodies
 from webhooks.inbound.door import Door
 from webhooks.inbound.incoming import Incoming, Kind, RawMessage, Unusable
 from webhooks.inbound.providers import parse
@@ -34,10 +34,11 @@ KEPT_HEADERS = ("user-agent", "x-github-event", "x-github-delivery", "agency-hop
 
 #: Prepared once per connection: parsing it anew would cost more than running it. Hence every parameter has its type.
 _STORE = """
-INSERT INTO inbound_messages (webhook_id, external_id, raw, body_sha256, content_type, headers, weak, state,
+INSERT INTO inbound_messages (webhook_id, external_id, raw, sealed_by, masked, body_sha256, content_type, headers, weak, state,
   state_reason, event_type, sender, subject, text, attachments, understanding, attempts, next_try_at, duplicates,
   conflicts, received_at, processed_at)
-VALUES (%(webhook_id)s::bigint, %(external_id)s::text, %(raw)s::bytea, %(sha)s::text, %(content_type)s::text,
+VALUES (%(webhook_id)s::bigint, %(external_id)s::text, %(raw)s::bytea, %(sealed_by)s::text,
+  %(masked)s::boolean, %(sha)s::text, %(content_type)s::text,
   %(headers)s::jsonb, %(weak)s::boolean, %(state)s::text, %(reason)s::text, %(event_type)s::text, %(sender)s::text,
   '', '', '[]', '{}', 0, clock_timestamp(), 0, 0, clock_timestamp(),
   CASE WHEN %(state)s::text <> 'received' THEN clock_timestamp() END)
@@ -72,10 +73,13 @@ def take(door: Door, raw: RawMessage, proof: Verified) -> Taken:
     incoming, state, taken = _read(door, raw)
     if taken.challenge:
         return taken
+    kept = bodies.keep(raw.body, door.channel_id, sha, waits=state == "received")
     row = {
         "webhook_id": door.channel_id,
         "external_id": (proof.external_id or _clean(incoming.external_id) or f"sha256:{sha}")[:300],
-        "raw": raw.body if state == "received" else _without_secrets(raw.body),
+        "raw": kept.raw,
+        "sealed_by": kept.sealed_by,
+        "masked": kept.masked,
         "sha": sha,
         "content_type": raw.headers.get("content-type", raw.content_type)[:200],
         "headers": json.dumps({name: raw.headers[name][:500] for name in KEPT_HEADERS if name in raw.headers}),
@@ -91,16 +95,6 @@ def take(door: Door, raw: RawMessage, proof: Verified) -> Taken:
     if state == "received":
         doorbell.ring_soon(doorbell.INBOX)
     return Taken(taken.code, message_id, taken.error, taken.errors, status=taken.status or "accepted")
-
-
-def _without_secrets(body: bytes) -> bytes:
-    """What nothing will be made of is kept to be looked at; a secret in it would lie there for nothing."""
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        return body
-    shown = credentials.redact(document)
-    return body if shown == document else json.dumps(shown, ensure_ascii=False).encode()
 
 
 def _read(door: Door, raw: RawMessage) -> tuple[Incoming, str, Taken]:

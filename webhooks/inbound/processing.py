@@ -6,6 +6,7 @@ so that two workers with the same message do its work once.
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import logging
 from typing import Any
@@ -16,12 +17,13 @@ from django.db.models.functions import Now
 
 from agency import credentials, db
 from tasks.errors import TaskError
-from webhooks.inbound import dialogue
+from webhooks.inbound import bodies, dialogue
 from webhooks.inbound.incoming import Incoming, Kind, RawMessage, Unusable
 from webhooks.inbound.people import conversation_for, person_for
 from webhooks.inbound.providers import parse
 from webhooks.inbound.tasks_from import create_task
 from webhooks.models import InboundMessage, Webhook
+from webhooks.outbound import receipts
 
 logger = logging.getLogger(__name__)
 
@@ -70,18 +72,22 @@ def process(message_id: int) -> str:
 
 
 def _decide(message: InboundMessage) -> str:
-    raw = RawMessage(
-        {"content-type": message.content_type, **message.headers},
-        bytes(message.raw or b""),
-        message.content_type.partition(";")[0].strip().lower(),
-    )
     try:
-        incoming = parse(message.webhook.provider, raw)
+        incoming = parse(message.webhook.provider, _raw(message))
     except Unusable as error:
         return _give_up(message, str(error), State.UNUSABLE)
+    except credentials.CredentialError as error:
+        return _give_up(message, f"its body cannot be read: {error}")
     if incoming.kind == Kind.TASK:
         return _structured(message, incoming)
+    if incoming.kind == Kind.RECEIPT:
+        return _receipt(message, incoming.document)
     return _words(message, incoming)
+
+
+def _raw(message: InboundMessage) -> RawMessage:
+    headers = {"content-type": message.content_type, **message.headers}
+    return RawMessage(headers, bodies.body_of(message), message.content_type.partition(";")[0].strip().lower())
 
 
 # --- a task as JSON ---
@@ -104,8 +110,7 @@ def _structured(message: InboundMessage, incoming: Incoming) -> str:
             task = create_task(message, incoming.document, person, reasons, original=_as_text(shown))
             dialogue.about(conversation, task)
             _end(message, State.PROCESSED, task_id=task.pk)
-            if shown != incoming.document:
-                _expunge(message)
+            bodies.mask(message)
     except TaskError as error:
         return _give_up(message, str(error), State.UNUSABLE)
     return State.PROCESSED
@@ -115,21 +120,24 @@ def _as_text(document: dict[str, Any]) -> str:
     return json.dumps(document, ensure_ascii=False)[:5000]
 
 
-def _holds_secrets(message: InboundMessage) -> bool:
-    """Whether the body is JSON with something in it that looks like a secret: it would lie here for nothing."""
-    try:
-        document = json.loads(bytes(message.raw or b"null"))
-    except (ValueError, RecursionError):
-        return False
-    return bool(credentials.redact(document) != document)
+# --- what became of a message of ours ---
 
 
-def _expunge(message: InboundMessage) -> None:
-    """The document held a secret; it lives in a credential now, and its bytes here are forgotten."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE inbound_messages SET raw = NULL, expunged_at = clock_timestamp() WHERE id = %s", [message.pk]
-        )
+def _receipt(message: InboundMessage, report: dict[str, Any]) -> str:
+    """A report can overtake the answer to the request that sent the message: then it waits for that a little."""
+    with transaction.atomic():
+        if not _take(message):
+            return ""
+        ours = receipts.record(message.webhook_id, report["providerId"], report["receipt"], report["code"])
+        if ours is None and message.attempts < MAX_ATTEMPTS:
+            soon = Now() + dt.timedelta(seconds=2 * 3**message.attempts)
+            InboundMessage.objects.filter(pk=message.pk).update(next_try_at=soon)
+            return ""
+        if ours is None:
+            _end(message, State.IGNORED, state_reason="the channel sent no message under this id")
+            return State.IGNORED
+        _end(message, State.PROCESSED, understanding={"reports": ours, **report})
+    return State.PROCESSED
 
 
 # --- words of a person ---
@@ -153,6 +161,8 @@ def _words(message: InboundMessage, incoming: Incoming) -> str:
         talk = dialogue.Talk(message, incoming, conversation, person, reading, text)
         task_id = dialogue.act(talk)
         _end(message, State.PROCESSED, task_id=task_id, understanding=message.understanding)
+        if message.sealed_by:
+            bodies.mask(message)
     return State.PROCESSED
 
 
@@ -189,8 +199,8 @@ def _end(message: InboundMessage, state: str, **columns: Any) -> None:
 
 def _give_up(message: InboundMessage, reason: str, state: str = State.FAILED) -> str:
     _end(message, state, state_reason=credentials.redact(reason)[:500])
-    if _holds_secrets(message):
-        _expunge(message)
+    if state != State.FAILED:
+        bodies.mask(message)
     logger.warning("[Webhook] message %s is %s: %s", message.pk, state, reason)
     return state
 
@@ -201,7 +211,7 @@ def replay(message_id: int) -> bool:
         cursor.execute(
             "UPDATE inbound_messages SET state = 'received', state_reason = '', processed_at = NULL, attempts = 0,"
             " next_try_at = clock_timestamp() WHERE id = %s AND state <> 'received' AND task_id IS NULL"
-            " AND raw IS NOT NULL",
+            " AND raw IS NOT NULL AND NOT masked",
             [message_id],
         )
         return cursor.rowcount == 1

@@ -181,15 +181,33 @@ def _slack_button(form: Form) -> Incoming:
 # --- Twilio ---
 
 
+_RECEIPTS = {
+    "sent": "sent",
+    "delivered": "delivered",
+    "undelivered": "undelivered",
+    "failed": "failed",
+    "canceled": "failed",
+    "read": "read",
+}
+"""Twilio's MessageStatus, as far as it tells something that is not known when the message was taken."""
+
+
 def twilio(raw: RawMessage) -> Incoming:
-    """An incoming SMS or WhatsApp message; a delivery report of one of ours is ignored."""
+    """An incoming SMS or WhatsApp message, or the report of what became of one of ours."""
     form = read_form(raw.body, raw.content_type)
     sid = form.get("MessageSid") or form.get("SmsSid") or form.get("CallSid")
     if not sid:
         raise Unusable("the form has no MessageSid")
     status = form.get("MessageStatus")
     if status or "Body" not in form.fields:
-        return Incoming(Kind.IGNORED, external_id=f"{sid}:{status or 'event'}", event_type=f"status:{status}")
+        receipt = {"providerId": sid, "receipt": _RECEIPTS.get(status, ""), "code": form.get("ErrorCode")}
+        return Incoming(
+            Kind.RECEIPT if receipt["receipt"] else Kind.IGNORED,
+            external_id=f"{sid}:{status or 'event'}",
+            event_type=f"status:{status}",
+            document=receipt,
+            account=form.get("AccountSid"),
+        )
     return Incoming(
         Kind.TEXT,
         external_id=sid,

@@ -21,7 +21,13 @@ SOURCE_TYPES = {
 
 
 def create_task(
-    message: InboundMessage, document: dict[str, Any], person: Person, review_reasons: list[str], original: str
+    message: InboundMessage,
+    document: dict[str, Any],
+    person: Person,
+    review_reasons: list[str],
+    original: str,
+    *,
+    from_text: bool = False,
 ) -> AgencyTask:
     """One task for one message; a second one is refused by the dedupe key. Raises tasks.errors.TaskError."""
     source = Source(
@@ -31,5 +37,7 @@ def create_task(
         original_message=original,
         dedupe_key=f"inbound:{message.pk}",
         review_reasons=review_reasons,
+        from_text=from_text,
+        text_trusted=message.webhook.text_policy == Webhook.TextPolicy.RUN,
     )
     return services.create(parse_task(document), person.actor, source)

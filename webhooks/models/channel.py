@@ -67,6 +67,14 @@ class Webhook(models.Model):
         RUN = "run", "Run by the rules of the task"
         IGNORE = "ignore", "Make no task"
 
+    class TextPolicy(models.TextChoices):
+        """What becomes of tasks understood from free text. The built-in review policy about them asks for a review."""
+
+        POLICIES = "policies", "As the review policies say"
+        REVIEW = "review", "Always wait for review"
+        RUN = "run", "Trusted: the built-in policy about free text gives way"
+        IGNORE = "ignore", "Make no task"
+
     name = models.CharField(max_length=200)
     type = models.CharField(max_length=20, choices=Type.choices)
     token = models.CharField(max_length=64, unique=True, default=new_token, editable=False)
@@ -88,7 +96,7 @@ class Webhook(models.Model):
     verification = models.CharField(max_length=20, choices=Verification.choices, default=Verification.STANDARD)
     verification_options = models.JSONField(default=dict, blank=True)
     max_body_bytes = models.PositiveIntegerField(default=MAX_BODY)
-    text_policy = models.CharField(max_length=10, choices=Policy.choices, default=Policy.REVIEW)
+    text_policy = models.CharField(max_length=10, choices=TextPolicy.choices, default=TextPolicy.POLICIES)
     structured_policy = models.CharField(max_length=10, choices=Policy.choices, default=Policy.RUN)
     known_senders_only = models.BooleanField(default=False, help_text="Messages of anybody else are kept and ignored.")
     use_model = models.BooleanField(default=False, help_text="Let a language model read texts the rules do not.")

@@ -63,7 +63,16 @@ class InboundMessage(models.Model):
     # Foreign keys whose columns begin another index carry none of their own: every index costs each accepted message.
     webhook = models.ForeignKey(Webhook, on_delete=models.CASCADE, related_name="inbound_messages", db_index=False)
     external_id = models.CharField(max_length=300)
-    raw = models.BinaryField(null=True, help_text="The body exactly as it came; empty once expunged.")
+    raw = models.BinaryField(
+        null=True,
+        help_text="The body exactly as it came, encrypted while `sealed_by` names a key; empty once expunged.",
+    )
+    sealed_by = models.CharField(
+        max_length=40, db_default="", editable=False, help_text="The key of CREDENTIAL_KEYS the body is encrypted with."
+    )
+    masked = models.BooleanField(
+        db_default=False, editable=False, help_text="Secrets in the body were replaced by ***: it cannot be processed."
+    )
     body_sha256 = models.CharField(max_length=64)
     content_type = models.CharField(max_length=200)
     headers = models.JSONField(default=dict)
@@ -111,6 +120,9 @@ class InboundMessage(models.Model):
             models.CheckConstraint(
                 name="inbound_raw_or_expunged", condition=Q(raw__isnull=False) | Q(expunged_at__isnull=False)
             ),
+            # what waits must be readable as it came
+            models.CheckConstraint(name="inbound_masked_is_done", condition=Q(masked=False) | ~Q(state="received")),
+            models.CheckConstraint(name="inbound_masked_or_sealed", condition=Q(masked=False) | Q(sealed_by="")),
             models.CheckConstraint(
                 name="inbound_counts", condition=Q(attempts__gte=0, duplicates__gte=0, conflicts__gte=0)
             ),

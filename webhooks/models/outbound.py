@@ -27,6 +27,16 @@ class OutboundMessage(models.Model):
         HELD = "held", "Held for a named reason"
         CANCELLED = "cancelled", "Not to be sent any more"
 
+    class Receipt(models.TextChoices):
+        """What the provider reports after it took a message: it only ever moves on."""
+
+        NONE = "", "Nothing reported"
+        SENT = "sent", "Handed to the carrier"
+        DELIVERED = "delivered", "On the recipient's device"
+        UNDELIVERED = "undelivered", "The carrier could not deliver it"
+        FAILED = "failed", "The provider could not send it"
+        READ = "read", "Read"
+
     message_id = models.CharField(max_length=40, unique=True, editable=False)
     dedupe_key = models.CharField(max_length=255, unique=True, editable=False)
     webhook = models.ForeignKey(Webhook, on_delete=models.PROTECT, related_name="outbound_messages", db_index=False)
@@ -62,6 +72,9 @@ class OutboundMessage(models.Model):
     lease_expires_at = models.DateTimeField(null=True, editable=False)
     last_error = models.CharField(max_length=500, blank=True, default="")
     provider_id = models.CharField(max_length=200, blank=True, default="")
+    receipt = models.CharField(max_length=12, choices=Receipt.choices, blank=True, db_default="")
+    receipt_code = models.CharField(max_length=40, blank=True, db_default="", help_text="The provider's error code.")
+    receipt_at = models.DateTimeField(null=True, editable=False)
     acknowledged_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     finished_at = models.DateTimeField(null=True, editable=False)
@@ -99,6 +112,12 @@ class OutboundMessage(models.Model):
                 name="outbound_id_form", condition=Q(message_id__regex=r"^msg_[0-9A-HJKMNP-TV-Z]{26}$")
             ),
             models.CheckConstraint(name="outbound_dedupe_given", condition=~Q(dedupe_key="")),
+            models.CheckConstraint(
+                name="outbound_receipt_known",
+                condition=Q(receipt="", receipt_at__isnull=True)
+                | Q(receipt__in=["sent", "delivered", "undelivered", "failed", "read"], receipt_at__isnull=False),
+            ),
+            models.CheckConstraint(name="outbound_receipt_of_sent", condition=Q(receipt="") | ~Q(provider_id="")),
         ]
         indexes: ClassVar = [
             # claim: what is due on one channel
@@ -113,6 +132,10 @@ class OutboundMessage(models.Model):
             models.Index("task", "id", name="outbound_by_task", condition=Q(task__isnull=False)),
             models.Index("conversation", "id", name="outbound_talk", condition=Q(conversation__isnull=False)),
             models.Index("in_reply_to", name="outbound_answers", condition=Q(in_reply_to__isnull=False)),
+            # reports of what happened look for late receipts
+            models.Index("receipt_at", name="outbound_by_receipt", condition=Q(receipt_at__isnull=False)),
+            # a provider's report names its own id
+            models.Index("provider_id", name="outbound_by_provider_id", condition=~Q(provider_id="")),
             # retention
             models.Index("created_at", name="outbound_unexpunged", condition=Q(expunged_at__isnull=True)),
         ]

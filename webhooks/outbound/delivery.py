@@ -9,6 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.urls import reverse
 from pydantic import ValidationError
 
 from agency import credentials, db
@@ -123,20 +124,35 @@ def _envelope(claimed: Claimed) -> Envelope:
         url=row["url"],
         config=row["config"],
         custom_headers=row["custom_headers"],
+        callback_url=_callback_url(row),
+        account=row["account"],
         secrets=claimed.secrets,
-        secret_for=lambda host: _secret_for(row["webhook_id"], host),
+        secret_for=lambda host: _secret_for(row, host),
     )
 
 
-def _secret_for(channel_id: int, host: str) -> str:
-    """The transport's token, when the channel has one; its use is logged. Raises CredentialError."""
+def _callback_url(row: dict[str, Any]) -> str:
+    """Where a provider may report to: the channel's own address, if it takes messages in and can be reached."""
+    reachable = row["hears"] and settings.PUBLIC_URL.startswith("https://")
+    return settings.PUBLIC_URL + reverse("webhook-inbound", args=[row["token"]]) if reachable else ""
+
+
+def _secret_for(row: dict[str, Any], host: str) -> str:
+    """The channel's token, else that of its HighLevel location; its use is logged. Raises CredentialError."""
     key = ChannelKey.objects.filter(
-        webhook_id=channel_id, purpose=ChannelKey.Purpose.OUTBOUND, expires_at__isnull=True, revoked_at__isnull=True
+        webhook_id=row["webhook_id"],
+        purpose=ChannelKey.Purpose.OUTBOUND,
+        expires_at__isnull=True,
+        revoked_at__isnull=True,
     ).first()
     try:
-        if key is None:
+        of_location = key is None and row["type"] == "ghl" and row["account"]
+        own = credentials.for_account("ghl", row["account"]) if of_location else None
+        credential_id = key.credential_id if key else own.pk if own else None
+        if credential_id is None:
             return ""
-        return credentials.resolve({"credential": key.credential_id}, host=host, used_by=f"channel {channel_id}")
+        used_by = f"channel {row['webhook_id']}"
+        return credentials.resolve({"credential": credential_id}, host=host, used_by=used_by)
     finally:
         db.release()
 
@@ -173,6 +189,7 @@ def _record(claimed: Claimed, result: Result, decision: Decision) -> str:
         "attempts": decision.attempts,
         "refusals": decision.refusals,
         "exhausted": int(decision.exhausted),
+        "blameless": decision.blameless,
         "error": error,
         "attempt_error": error,
         "held_reason": decision.held_reason[:300],
@@ -204,6 +221,8 @@ def _after(claimed: Claimed, result: Result, decision: Decision) -> None:
         claimed.row["epoch"],
         f" ({decision.error})" if decision.error else "",
     )
+    if decision.blameless:
+        return
     if breaker.record(channel_id, failed=not isinstance(result, Delivered)) == "opened":
         logger.warning("[Messages] channel %s fails almost always: left alone for a minute", channel_id)
     if decision.disable:

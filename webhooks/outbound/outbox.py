@@ -87,6 +87,11 @@ def _where(draft: Draft) -> tuple[str, dict[str, Any], str]:
     return owner, draft.address, "nobody to send it to: the channel has no owner address" if nobody else ""
 
 
+def recipient_of(draft: Draft) -> str:
+    """Who a message would go to."""
+    return _where(draft)[0][:300]
+
+
 def _body(draft: Draft, now: dt.datetime) -> bytes:
     """The event of a custom webhook, serialised once: these bytes are signed and sent on every try."""
     words = {"message": text_for("custom_webhook", draft.note), "url": draft.note.link}

@@ -9,11 +9,12 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from webhooks.outbound.transports.base import Delivered, Failed, Result, Unknown
+from webhooks.outbound.transports.base import Busy, Delivered, Failed, Result, Unknown
 
 STEPS = (0.0, 5.0, 300.0, 1800.0, 7200.0, 18_000.0, 36_000.0, 36_000.0)
 JITTER = 0.2
 SLOW_STEP = 60.0
+BUSY_STEP = 0.25
 REFUSING = frozenset({400, 401, 403, 404, 405, 413, 415, 422})
 MAX_REFUSALS = 3
 
@@ -41,6 +42,8 @@ class Decision:
     held_reason: str = ""
     disable: bool = False
     exhausted: bool = False
+    #: The channel is not to blame: neither its health nor its breaker counts this try.
+    blameless: bool = False
 
 
 def decide(
@@ -53,6 +56,9 @@ def decide(
     tried = standing.attempts + 1
     if isinstance(result, Delivered):
         return Decision("delivered", "delivered", attempts=tried)
+    if isinstance(result, Busy):
+        wait = max(result.wait_s, BUSY_STEP) * rand(1, 1 + JITTER)
+        return Decision("pending", "refused", result.error, wait, standing.attempts, standing.refusals, blameless=True)
     if isinstance(result, Unknown) and standing.once:
         return Decision("held", "unknown", result.error, attempts=tried, held_reason="sent, but nobody answered")
     failed = result if isinstance(result, Failed) else Failed(result.error, result.answer, slow_down=True)

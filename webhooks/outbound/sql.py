@@ -51,7 +51,8 @@ tries AS (
   SELECT id, webhook_id, epoch, epoch, manual, %(me)s, 'running', '', '', '{}', '', clock_timestamp() FROM claimed)
 SELECT c.id, c.message_id, c.webhook_id, c.event_type, c.recipient, c.address, c.subject, c.text, c.body, c.state,
   c.attempts, c.refusals, c.epoch, c.manual, c.manual_from, c.resume_at, c.held_reason,
-  w.type, w.url, w.config, w.custom_headers,
+  w.type, w.url, w.config, w.custom_headers, w.account, w.token,
+    w.is_active AND w.accepts_inbound AND w.provider = w.verification AS hears,
   extract(epoch FROM clock_timestamp())::bigint AS sent_at
 FROM claimed c JOIN webhooks w ON w.id = c.webhook_id
 """
@@ -74,7 +75,10 @@ WITH ended AS (
     finished_at = CASE WHEN %(state)s IN ('delivered', 'dead') THEN clock_timestamp() END,
     attempts = %(attempts)s, refusals = %(refusals)s, crashes = 0, last_error = %(error)s,
     held_reason = %(held_reason)s, manual = false, manual_from = '', resume_at = NULL,
-    provider_id = CASE WHEN %(provider_id)s = '' THEN provider_id ELSE %(provider_id)s END
+    provider_id = CASE WHEN %(provider_id)s = '' THEN provider_id ELSE %(provider_id)s END,
+    receipt = CASE WHEN %(provider_id)s IN ('', provider_id) THEN receipt ELSE '' END,
+    receipt_code = CASE WHEN %(provider_id)s IN ('', provider_id) THEN receipt_code ELSE '' END,
+    receipt_at = CASE WHEN %(provider_id)s IN ('', provider_id) THEN receipt_at END
   WHERE id = %(id)s AND epoch = %(epoch)s AND state = 'sending' AND lease_owner = %(me)s
   RETURNING id, webhook_id),
 tried AS (
@@ -90,7 +94,7 @@ well AS (
 ill AS (
   UPDATE webhooks w SET failing_since = coalesce(w.failing_since, clock_timestamp()),
     exhausted_count = w.exhausted_count + %(exhausted)s
-  FROM ended WHERE w.id = ended.webhook_id AND %(outcome)s <> 'delivered'
+  FROM ended WHERE w.id = ended.webhook_id AND %(outcome)s <> 'delivered' AND NOT %(blameless)s
     AND (w.failing_since IS NULL OR %(exhausted)s > 0))
 SELECT webhook_id FROM ended
 """
@@ -147,4 +151,13 @@ FROM webhooks w, LATERAL (SELECT CASE
 WHERE w.id = %(webhook_id)s
 ON CONFLICT (dedupe_key) DO NOTHING
 RETURNING id, state
+"""
+
+#: What a provider reports of a message it took. It only moves on, and only while the id is the newest one it was sent
+#: under. A message that did not arrive after all is dead: it counts as such, is listed, and can be sent again.
+RECEIPT = """
+UPDATE outbound_messages SET receipt = %(receipt)s, receipt_code = %(code)s, receipt_at = clock_timestamp(),
+  state = CASE WHEN state = 'delivered' AND %(lost)s THEN 'dead' ELSE state END,
+  last_error = CASE WHEN state = 'delivered' AND %(lost)s THEN %(error)s ELSE last_error END
+WHERE webhook_id = %(webhook_id)s AND provider_id = %(provider_id)s AND receipt = ANY(%(before)s)
 """

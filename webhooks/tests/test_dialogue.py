@@ -16,7 +16,7 @@ from tasks import lifecycle, services
 from tasks.actors import Actor
 from tasks.drafts import Source
 from tasks.executors.base import NeedsInput
-from tasks.models import AgencyTask, Approval
+from tasks.models import AgencyTask, Approval, ReviewPolicy
 from tasks.tests.factories import UserFactory, task_input
 from webhooks import channels
 from webhooks.inbound import processing
@@ -80,7 +80,7 @@ def test_a_reminder_is_confirmed_with_its_time_number_and_link(phone: Phone) -> 
     assert reply.startswith(f"Task #{task.pk}: I will remind you on ")
     assert "at 09:00 (UTC): call John. It waits for review." in reply
     assert reply.endswith(task_link(task.pk))
-    assert task.review_reasons == ["It was understood from a message in free text"]
+    assert task.review_reasons == ["It was understood from free text"]
     assert phone.message.task_id == task.pk
     assert phone.message.understanding["intent"] == "remind"
 
@@ -92,6 +92,26 @@ def test_a_channel_s_policy_decides_about_review_and_not_the_message(settings: A
     deaf = Phone(sms_channel(textPolicy="ignore"), settings, BOB)
     assert deaf.say("GET https://api.example.com/users") == ""
     assert AgencyTask.objects.count() == 1
+
+
+def test_the_built_in_policy_about_free_text_can_be_switched_off_and_a_channel_can_insist(
+    phone: Phone, settings: Any
+) -> None:
+    ReviewPolicy.objects.filter(key="from_text").update(active=False)
+    phone.say("GET https://api.example.com/users")
+    assert AgencyTask.objects.latest("pk").review == "none"
+    Phone(sms_channel(textPolicy="review"), settings, BOB).say("GET https://api.example.com/users")
+    task = AgencyTask.objects.latest("pk")
+    assert (task.review, task.review_reasons) == ("required", ["The channel asks for a review of every text"])
+
+
+def test_a_policy_people_made_about_free_text_holds_on_a_trusted_channel_too(settings: Any) -> None:
+    ReviewPolicy.objects.create(name="Users", only_from_text=True, hosts=["api.example.com"], reason="It reads users")
+    trusting = Phone(sms_channel(textPolicy="run"), settings)
+    trusting.say("GET https://api.example.com/users")
+    assert AgencyTask.objects.latest("pk").review_reasons == ["It reads users"]
+    trusting.say("GET https://other.example.com/users")
+    assert AgencyTask.objects.latest("pk").review == "none"
 
 
 def test_what_is_missing_is_asked_back_and_the_answer_continues(phone: Phone) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import threading
 from typing import Any
@@ -199,13 +200,62 @@ def test_inline_secrets_of_a_task_are_forgotten_here_once_they_are_credentials()
     config = {**TASK["executionConfig"], "authType": "bearer", "bearerToken": canary}
     send(custom_channel(), {**TASK, "executionConfig": config})
     message = InboundMessage.objects.get()
+    assert canary.encode() not in bytes(message.raw)  # encrypted while it waits
     assert processing.process(message.pk) == "processed"
     message.refresh_from_db()
     task = AgencyTask.objects.get()
-    assert message.raw is None
+    assert json.loads(bytes(message.raw))["executionConfig"]["bearerToken"] == "***"
     for row in (message, task):
         assert canary not in str(row.__dict__)
     assert task.execution_config["bearerToken"]["credential"]
+
+
+@pytest.mark.parametrize(
+    ("document", "after"),
+    [
+        ({"text": "status", "from": "ann", "apiToken": "canary-1f2e3d4c"}, "processed"),
+        ({"taskType": "no_such_type", "title": "T", "executionConfig": {"password": "canary-1f2e3d4c"}}, "unusable"),
+        ({"taskType": "api_call", "\\u0070assword": "canary-1f2e3d4c"}, "unusable"),
+        ({"type": "task.completed", "data": {"token": "canary-1f2e3d4c"}}, "ignored"),
+    ],
+)
+def test_no_body_keeps_a_secret_whatever_becomes_of_it(document: dict[str, Any], after: str) -> None:
+    channel, body = custom_channel(), compact(document).replace(b"\\\\u", b"\\u")
+    post(channel, body, standard_headers(body, "msg_1"))
+    message = InboundMessage.objects.get()
+    assert b"canary" not in bytes(message.raw)
+    processing.process(message.pk)
+    message.refresh_from_db()
+    assert (message.state, message.masked, message.sealed_by) == (after, True, "")
+    assert b"***" in bytes(message.raw)
+    assert not processing.replay(message.pk)  # what was masked would be taken for the secret
+
+
+def test_a_sealed_body_is_bound_to_its_message_and_survives_failures_until_its_key_is_gone(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = {**TASK["executionConfig"], "authType": "bearer", "bearerToken": "canary-7f3a9c1b2d4e5f60"}
+    channel = custom_channel()
+    send(channel, {**TASK, "executionConfig": config})
+    message = InboundMessage.objects.get()
+    with monkeypatch.context() as broken:
+        broken.setattr(processing, "create_task", lambda *_, **__: 1 / 0)
+        InboundMessage.objects.update(attempts=processing.MAX_ATTEMPTS)
+        assert processing.process(message.pk) == "failed"
+    message.refresh_from_db()
+    assert message.sealed_by
+    assert processing.replay(message.pk)
+    InboundMessage.objects.update(body_sha256="0" * 64)
+    assert processing.process(message.pk) == "failed"
+    InboundMessage.objects.update(body_sha256=message.body_sha256)
+    assert processing.replay(message.pk)
+    ring, settings.CREDENTIAL_KEYS = settings.CREDENTIAL_KEYS, "other:" + base64.b64encode(b"1" * 32).decode()
+    assert processing.process(message.pk) == "failed"
+    message.refresh_from_db()
+    assert "CREDENTIAL_KEYS" in message.state_reason
+    settings.CREDENTIAL_KEYS = ring
+    assert processing.replay(message.pk)
+    assert processing.process(message.pk) == "processed"
 
 
 # --- providers end to end ---

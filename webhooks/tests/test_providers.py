@@ -208,9 +208,12 @@ def test_an_sms_has_its_sender_as_thread_and_its_media_as_links() -> None:
     assert message.reply_to == {"to": "+15551230000", "from": "+15559990000"}
 
 
-def test_a_delivery_report_is_ignored_under_an_id_of_its_own() -> None:
-    message = read("twilio", form({"MessageSid": "SM1", "MessageStatus": "delivered"}), FORM)
-    assert (message.kind, message.external_id) == (Kind.IGNORED, "SM1:delivered")
+def test_a_delivery_report_has_an_id_of_its_own_and_one_that_tells_nothing_new_is_ignored() -> None:
+    message = read("twilio", form({"MessageSid": "SM1", "MessageStatus": "failed", "ErrorCode": "30008"}), FORM)
+    assert (message.kind, message.external_id) == (Kind.RECEIPT, "SM1:failed")
+    assert message.document == {"providerId": "SM1", "receipt": "failed", "code": "30008"}
+    for status in ("queued", "sending", "no-such-word"):
+        assert read("twilio", form({"MessageSid": "SM1", "MessageStatus": status}), FORM).kind == Kind.IGNORED
     with pytest.raises(Unusable, match="MessageSid"):
         read("twilio", form({"Body": "x"}), FORM)
 

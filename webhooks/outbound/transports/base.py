@@ -18,7 +18,7 @@ class Envelope:
     """One message and everything needed to send it: no database behind it.
 
     `secrets` are the channel's live outbound keys, the current one first; `secret_for` hands out the transport's token
-    for one host and logs its use.
+    for one host and logs its use. `callback_url` is where the provider may report what became of the message.
     """
 
     message_id: str
@@ -36,6 +36,8 @@ class Envelope:
     secrets: Sequence[str] = field(default=(), repr=False)
     secret_for: Callable[[str], str] = field(default=str, repr=False)
     hops: int = 0
+    callback_url: str = ""
+    account: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,15 @@ class Failed:
 
 
 @dataclass(frozen=True)
+class Busy:
+    """Nothing was sent: the account's request limit is used up for `wait_s` seconds. Costs no step of the schedule."""
+
+    wait_s: float
+    error: str
+    answer: Answer = field(default_factory=Answer)
+
+
+@dataclass(frozen=True)
 class Unknown:
     """It was sent and nobody answered: the receiver may have it or not."""
 
@@ -81,7 +92,7 @@ class Unknown:
     answer: Answer = field(default_factory=Answer)
 
 
-Result = Delivered | Failed | Unknown
+Result = Delivered | Failed | Unknown | Busy
 
 
 class TransportConfig(BaseModel):

@@ -58,6 +58,7 @@ class TwilioSms(Transport):
         form = {"To": envelope.address.get("to") or envelope.recipient, "Body": envelope.text[: self.max_text]}
         form |= {"From": config.from_number} if config.from_number else {}
         form |= {"MessagingServiceSid": config.messaging_service_sid} if config.messaging_service_sid else {}
+        form |= {"StatusCallback": envelope.callback_url} if envelope.callback_url else {}
         try:
             response = http.request("POST", url, headers=headers, body=urlencode(form).encode(), timeout_s=timeout_s)
         except http.OutboundError as error:
