@@ -4,7 +4,7 @@
     python -m bench.browser --only act,extract
     python -m bench.browser --long 500 tasks in a row, for growth of memory
 
-Pages and cases: tasks/tests/sites/unseen. Goals: docs/browser.md. Ratios are inside one run on one machine.
+Pages and cases: bench/blind, or with --pages=unseen those of the first measurement. Goals: docs/browser.md. Ratios are inside one run on one machine.
 """
 
 from __future__ import annotations
@@ -17,16 +17,19 @@ import signal
 import statistics
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-UNSEEN = ROOT / "tasks" / "tests" / "sites" / "unseen"
+PAGES = {"blind": ROOT / "bench" / "blind", "unseen": ROOT / "tasks" / "tests" / "sites" / "unseen"}
 ENOUGH = 0.8  # F1 from which an extraction counts as passed
 
 
@@ -34,27 +37,47 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="act,extract,hostile,speed,size,kill")
     parser.add_argument("--long", type=int, default=0, help="so many tasks in a row")
+    parser.add_argument("--pages", choices=list(PAGES), default="blind", help="those for act and extract")
     parser.add_argument("--show", action="store_true", help="every case that is not as expected")
     asked = parser.parse_args()
     _set_up()
     from tasks.tests.browser.site import start_site
 
     site = start_site()
+    pages = Pages(PAGES[asked.pages])
     from django.conf import settings
 
-    settings.OUTBOUND_ALLOW_HOSTS = [f"127.0.0.1:{site.port}"]
+    settings.OUTBOUND_ALLOW_HOSTS = [f"127.0.0.1:{site.port}", f"127.0.0.1:{pages.port}"]
     settings.OUTBOUND_HTTP = ["*"]
     parts: dict[str, Callable[..., dict[str, Any]]] = {
         "act": act, "extract": extract, "hostile": hostile, "speed": speed, "size": size, "kill": kill,
     }  # fmt: skip
     figures: dict[str, Any] = {"machine": machine()}
     for name in asked.only.split(","):
-        figures[name] = parts[name](site, asked.show)
+        figures[name] = parts[name](pages if name in ("act", "extract") else site, asked.show)
         print(name, json.dumps(figures[name], ensure_ascii=False), flush=True)
     if asked.long:
         figures["long"] = long_run(site, asked.long)
         print("long", json.dumps(figures["long"]))
     return 0
+
+
+class Pages:
+    """A folder of pages with its cases.json, served as a site of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.cases = json.loads((folder / "cases.json").read_text())
+        server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder)))
+        self.port = int(server.server_address[1])
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.port}/{path}"
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:
+        """No line for each page."""
 
 
 def _set_up() -> None:
@@ -91,7 +114,7 @@ def session() -> Iterator[Any]:
         yield session_of(lease)
 
 
-def act(site: Any, show: bool) -> dict[str, Any]:
+def act(site: Pages, show: bool) -> dict[str, Any]:
     """Right, refused and silently wrong, over all instructions and by kind of instruction."""
     from tasks.executors.browser.errors import Unsure
     from tasks.executors.browser.navigation import open_page
@@ -100,10 +123,10 @@ def act(site: Any, show: bool) -> dict[str, Any]:
 
     seen: Counter[tuple[str, str]] = Counter()
     times: list[float] = []
-    cases = json.loads((UNSEEN / "cases.json").read_text())["act"]
+    cases = site.cases["act"]
     with session() as browser:
         for page, kind, sort, instruction, expected in cases:
-            open_page(browser.driver, site.url(f"unseen/{page}"))
+            open_page(browser.driver, site.url(page))
             began = time.perf_counter()
             try:
                 choice = finding.find(browser.driver, FindRequest(instruction, kind, 0.1, time.sleep))
@@ -138,7 +161,7 @@ def _act_figures(seen: Counter[tuple[str, str]], times: list[float]) -> dict[str
     }  # fmt: skip
 
 
-def extract(site: Any, show: bool) -> dict[str, Any]:
+def extract(site: Pages, show: bool) -> dict[str, Any]:
     """Share of cases with F1 of at least 0.8 over their values, and the mean F1."""
     from tasks.executors.browser.navigation import open_page
     from tasks.executors.browser.understanding.base import ExtractRequest
@@ -146,10 +169,10 @@ def extract(site: Any, show: bool) -> dict[str, Any]:
 
     scores: list[float] = []
     times: list[float] = []
-    cases = json.loads((UNSEEN / "cases.json").read_text())["extract"]
+    cases = site.cases["extract"]
     with session() as browser:
         for page, instruction, expected in cases:
-            open_page(browser.driver, site.url(f"unseen/{page}"))
+            open_page(browser.driver, site.url(page))
             began = time.perf_counter()
             found = extracting.extract(browser.driver, ExtractRequest(instruction))
             times.append(time.perf_counter() - began)
@@ -183,7 +206,8 @@ def _pairs(row: Any) -> list[tuple[str, Any]]:
 def _value(value: Any) -> str:
     if isinstance(value, float) and value == int(value):
         value = int(value)
-    return re.sub(r"\s+", " ", str(value)).strip().casefold()
+    here = re.sub(r"^http://127\.0\.0\.1:\d+/", "~/", str(value))
+    return re.sub(r"\s+", " ", here).strip().casefold()
 
 
 def hostile(site: Any, show: bool) -> dict[str, Any]:

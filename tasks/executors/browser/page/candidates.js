@@ -89,7 +89,7 @@ const beside = (el) => {
   const textOf = (node) => (node.nodeType === 3 ? clean(node.data, 80) : node.nodeType === 1 && !/^(SCRIPT|STYLE|INPUT|SELECT|TEXTAREA|BUTTON)$/.test(node.tagName) && !node.querySelector("input,select,textarea") ? clean(node.innerText || node.textContent, 80) : "");
   const look = (from, direction) => {
     let node = from;
-    for (let up = 0; up < 3 && node; up++, node = node.parentElement) {
+    for (let up = 0; up < 3 && node && node.tagName !== "TR"; up++, node = node.parentElement) {
       for (let near = node[direction], n = 0; near && n < 4; near = near[direction], n++) {
         if (near.nodeType === 1 && near.matches("input:not([type=hidden]),select,textarea,button")) break;
         const text = textOf(near);
@@ -123,6 +123,8 @@ const hintsOf = (el) => {
     list.push(icon.getAttribute("class"), icon.getAttribute("href") || icon.getAttribute("xlink:href"), icon.getAttribute("data-icon"), icon.getAttribute("alt"), icon.tagName === "title" ? icon.textContent : "", icon.tagName === "IMG" ? (icon.getAttribute("src") || "").split("/").pop().slice(0, 40) : "");
   }
   if (el.tagName === "A") list.push(((el.getAttribute("href") || "").split(/[?#]/)[0].split("/").filter(Boolean).pop() || "").slice(0, 40), (el.getAttribute("href") || "").startsWith("#") ? el.getAttribute("href") : "");
+  // The picture at the top that leads home is the logo, whatever it is called.
+  if (el.tagName === "A" && el.pathname === "/" && el.querySelector("img,svg") && el.closest("header,[role=banner],nav")) list.push("logo home");
   return [...new Set(list.flatMap(words).map((word) => word.toLowerCase()))].slice(0, 25);
 };
 
@@ -179,7 +181,8 @@ for (const el of close) {
     options: el.tagName === "SELECT" ? [...el.options].slice(0, 60).map((option) => clean(option.text, 60)) : [],
     level: /^H[1-6]$/.test(el.tagName) ? Number(el.tagName[1]) : 0,
   };
-  if (field && (!item.label || tick)) [item.before, item.after] = beside(el);
+  const toggle = /^(checkbox|radio|switch|textbox|combobox|slider|spinbutton)$/.test(item.role) && !item.name && !item.text;
+  if (field && (!item.label || tick) || toggle) [item.before, item.after] = beside(el);
   for (let up = composedParent(el), n = 0; up && n < 12; up = composedParent(up), n++) if (indexOf.has(up)) { item.up = indexOf.get(up); break; }
   indexOf.set(el, items.length);
   items.push(item);

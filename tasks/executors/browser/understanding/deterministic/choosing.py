@@ -14,6 +14,8 @@ ENOUGH = 0.75
 AHEAD = 0.10
 #: One that is called exactly so need not be as far ahead of one that is merely called similarly.
 AHEAD_WHEN_SAME = 0.05
+#: What only those who made the page call it, or what stands in it.
+_WEAK = ("hints", "options", "type")
 _WORTH_A_LOOK = 0.4
 _MOST = 60
 #: What people count that is a record, not a control: "the first product".
@@ -41,7 +43,7 @@ def decide(items: list[dict[str, Any]], instruction: str, kind: str, lookup: Loo
         for one in _under(page, reading, lookup):
             if one.index not in best or one.score > best[one.index].score:
                 best[one.index] = one
-    ranked = _distinct(sorted(best.values(), key=lambda one: (-one.score, one.index)), items)
+    ranked = _distinct(sorted(best.values(), key=lambda one: (-one.score, -_written_so(one), one.index)), items)
     return _judge(ranked)
 
 
@@ -50,10 +52,26 @@ def _judge(ranked: list[Scored]) -> Decision:
         return Decision(None, ranked[:5], "nothing on the page fits well enough")
     first = ranked[0]
     second = ranked[1] if len(ranked) > 1 else None
-    needed = AHEAD_WHEN_SAME if second and first.name_score >= 0.98 > second.name_score else AHEAD
-    if second and first.score - second.score < needed:
+    if second and first.score - second.score < _needed(first, second):
         return Decision(None, ranked[:5], "several things on the page fit equally well")
     return Decision(first, ranked[:5])
+
+
+def _needed(first: Scored, second: Scored) -> float:
+    """How far ahead the first must be: less where something plain tells them apart."""
+    if first.name_score >= 0.98 and second.name_score >= 0.98:
+        if _written_so(first) > _written_so(second):
+            return 0.0
+        # "the Contact us button", and there is a link called so too.
+        return 0.03 if first.reading.role_word and first.role_score > second.role_score else AHEAD
+    if first.name_score >= 0.98 or (second.why.startswith(_WEAK) and not first.why.startswith(_WEAK)):
+        return AHEAD_WHEN_SAME
+    return AHEAD
+
+
+def _written_so(one: Scored) -> bool:
+    """Whether a name given in quotes is its name just so, capitals included."""
+    return one.reading.exact and one.reading.name in (one.candidate["name"].strip(), one.candidate["text"].strip())
 
 
 def _under(page: Page, reading: Reading, lookup: Lookup) -> list[Scored]:
@@ -141,6 +159,8 @@ def _same(one: dict[str, Any], other: dict[str, Any], items: list[dict[str, Any]
     inner, outer = (one, other) if one["i"] > other["i"] else (other, one)
     if not _is_within(inner, outer, items):
         return False
+    if inner["text"] and inner["text"] == outer["text"]:
+        return True
     wrapped = {inner["rank"], outer["rank"]} & {"pointer", "handler", "text", "label"} or outer["role"] in _HOLDERS
     return (bool(wrapped) and (inner["text"] or inner["name"]) == (outer["text"] or outer["name"])) or (
         inner["rank"] == "text"
@@ -149,7 +169,7 @@ def _same(one: dict[str, Any], other: dict[str, Any], items: list[dict[str, Any]
 
 def _captions(text: dict[str, Any], control: dict[str, Any]) -> bool:
     """Whether one is nothing but the words beside the other, a box or a field."""
-    field = control["type"] in ("checkbox", "radio") or control["tag"] in ("input", "select")
+    field = control["tag"] in ("input", "select") or control["role"] in ("checkbox", "radio", "switch")
     if text["rank"] != "text" or not field:
         return False
     return bool(text["text"]) and text["text"] in (control["before"], control["after"])

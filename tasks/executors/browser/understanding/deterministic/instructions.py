@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, field, replace
 from functools import cache
 
+from tasks.executors.browser.understanding.deterministic.german import in_english as german_frame
 from tasks.executors.browser.understanding.deterministic.vocabulary import (
     KEEPS_NAME,
     PARTS,
@@ -22,7 +23,10 @@ from tasks.executors.browser.understanding.deterministic.words import STOP, Toke
 
 _QUOTED = re.compile(r"[\"“”„«»]([^\"“”„«»]{1,120})[\"“”„«»]|(?<!\w)['‘’]([^'‘’]{1,120})['‘’](?!\w)")
 _POLITE = re.compile(r"^(please|now|then|next,|and|finally|just|first,)\s+", re.I)
-_CLICK_VERBS = r"click|press|tap|hit|push|choose|select|pick|activate|use|find|locate|go to|navigate to|visit|follow|open|focus|check|tick|mark|toggle|switch to|switch on|switch off|turn on|turn off|enable|disable|uncheck|untick|expand|hover over|hover"
+_CLICK_VERBS = r"clicking|pressing|tapping|hitting|choosing|selecting|double-click|click|press|tap|hit|push|choose|select|pick|activate|use|find|locate|go to|navigate to|visit|follow|open|focus|check|tick|mark|toggle|switch to|switch on|switch off|turn on|turn off|enable|disable|uncheck|untick|expand|hover over|hover"
+_OURS = frozenset("click press tap hit push clicking pressing tapping hitting hover double-click".split()) | {
+    "hover over"
+}
 _VERB = re.compile(rf"^({_CLICK_VERBS})(\s+(on|onto|at|in|into|to|the|a|an))*\s+", re.I)
 _TYPE_INTO = re.compile(
     r"^(?:type|enter|input|write|put|paste|fill(?: in| out)?|set|insert|add)\b(?P<what>.*?)\b(?:into|in to|in|to|inside)\s+(?P<field>.+)$",
@@ -33,6 +37,15 @@ _TYPE_PLAIN = re.compile(
     re.I,
 )
 _FILL_WITH = re.compile(r"^(?P<field>.+?)\s+(?:with|to be|as|=)\s+(?P<what>.+)$", re.I)
+#: "Close the dialog by clicking the X": the second half says which control.
+_BY_DOING = re.compile(r"^.+?\bby\s+(?P<how>(?:clicking|pressing|tapping|hitting|choosing|selecting)\s+.+)$", re.I)
+_NAMING = r"labell?ed|named|called|titled|that (?:says|reads)|which says|saying|with (?:the )?(?:text|label|name|title|caption)"
+#: "the link in the footer called 'Privacy'": the name belongs to the link.
+_NAMED_LAST = re.compile(
+    rf"^(?P<verb>(?:click|press|tap|choose|select|open|follow)\s+(?:on\s+)?)?(?:the |a |an )?(?P<what>\w+(?: \w+)?)(?P<where>\s+(?:in|on|at|of|inside|within|under|below|next to)\s+[^\"“”„'‘’]+?)\s+(?:{_NAMING})\s*:?\s*(?P<name>[\"“”„'‘][^\"“”'’]+[\"“”'’])$",
+    re.I,
+)
+_SEND_FORM = re.compile(r"^(?:submit|send|send off)\s+(?:the\s+)?(?P<which>[\w -]+?)?\s*form$", re.I)
 _NAMED = re.compile(
     r"\b(?:labell?ed|named|called|titled|that (?:says|reads)|which says|saying|with (?:the )?(?:text|label|name|title|caption|placeholder))\s*:?\s*",
     re.I,
@@ -47,7 +60,7 @@ ORDINALS = {
     for word in words.split()
 }  # fmt: skip
 _ORDINAL = re.compile(
-    rf"\b(?:(?P<fromlast>second|third|2nd|3rd)[ -]?(?:to[ -]last|from the (?:end|bottom))|(?P<word>{'|'.join(ORDINALS)}|last|bottommost|topmost)"
+    rf"\b(?:(?P<fromlast>second|third|2nd|3rd)[ -]?(?:to[ -]last|from the (?:end|bottom))|(?P<word>{'|'.join(ORDINALS)}|last|bottommost|topmost|any)"
     r"|(?:number|no\.?|#)\s*(?P<number>\d{1,3})(?=\s|$)|(?P<digits>\d{1,3})(?:st|nd|rd|th))\b(?:\s+(?:one of the|of the))?",
     re.I,
 )
@@ -56,6 +69,11 @@ _CONTEXT = re.compile(
     r"\s+(?:(?P<near>next to|beside|near|nearest to|closest to|right of|to the right of|left of|to the left of|adjacent to|alongside|by)"
     r"|(?P<below>below|under|underneath|beneath|after|following)|(?P<above>above|over|before|on top of)"
     r"|(?P<within>in|on|inside|within|from|at|for|of|belonging to|associated with|corresponding to|where|whose|with|containing|to|against|beside))\s+",
+    re.I,
+)
+_SIDE = re.compile(r"top|upper|bottom|lower|left|right")
+_SIDES = re.compile(
+    r"^(?:the\s+)?(?:very\s+)?(?:top|upper|bottom|lower|left|right)(?:[ -](?:left|right|hand))*(?:[ -](?:corner|side|edge|end))?(?:\s+(?:of|on)(?:\s+the)?(?:\s+(?:page|screen|site|window)))?$",
     re.I,
 )
 SOFT = frozenset(
@@ -95,6 +113,8 @@ SOFT = frozenset(
     ]
 )
 FILLER = frozenset(["page", "form", "screen", "site", "website", "value", "given", "new"]) | {"number", "folder"}
+#: "the second input textbox": the word before says the same.
+_FIELD_ROLES = frozenset(["textbox", "text box", "field", "box", "text field", "textarea", "text area"])
 _SAYS_NOTHING = PARTS | SOFT | FILLER | STOP | {"one", "ones"}
 
 
@@ -105,6 +125,8 @@ class Context:
     text: str
     relation: str
     region: tuple[str, ...] = ()
+    #: Sides of the screen: top, bottom, left, right.
+    sides: tuple[str, ...] = ()
 
     @property
     def tokens(self) -> list[Token]:
@@ -134,14 +156,51 @@ class Reading:
 def readings(instruction: str, kind: str, value: str = "") -> tuple[Reading, ...]:
     """All sensible readings, the plainest first."""
     text = _tidy(instruction)
-    starts = _field_phrases(text, value) if kind in ("type", "select", "upload") else _click_phrases(text)
+    german = german_frame(_without_value(text, value))
+    starts = [
+        (verb, phrase, cost + extra)
+        for told, extra in _wordings(german or text)
+        for verb, phrase, cost in _phrases(told, kind, value)
+    ]
     found: dict[tuple[object, ...], Reading] = {}
     for verb, phrase, cost in starts:
-        for reading in _split(phrase, verb, cost):
+        for reading in [*_split(phrase, verb, cost), *_whole(text if german else "", kind), *_sending(phrase, verb)]:
             key = (reading.name, reading.roles, reading.ordinal, reading.contexts)
             if key not in found or found[key].cost > reading.cost:
                 found[key] = reading
     return tuple(sorted(found.values(), key=lambda r: r.cost))
+
+
+def _wordings(text: str) -> list[tuple[str, float]]:
+    """The instruction as it is written, and otherwise put where that makes it plainer, each with its cost."""
+    apart = _NAMED_LAST.match(text)
+    found = [(text, 0.2 if apart else 0.0)]
+    if by := _BY_DOING.match(text):
+        found.append((by.group("how"), 0.0))
+    if apart:
+        found.append(
+            (f"{apart.group('verb') or ''}{apart.group('name')} {apart.group('what')}{apart.group('where')}", 0.0)
+        )
+    return found
+
+
+def _whole(text: str, kind: str) -> list[Reading]:
+    """A text that was read as German may be a name as it stands."""
+    reading = _named(text, "", 0.02) if text and kind == "click" else None
+    return [reading] if reading else []
+
+
+def _sending(phrase: str, verb: str) -> list[Reading]:
+    """ "Submit the contact form": the button that sends it, whatever it is called."""
+    found = _SEND_FORM.match(phrase)
+    if not found or verb == "type":
+        return []
+    where = _context(found.group("which") or "form", "within")
+    return [Reading("", "submit button", ("submit",), contexts=(replace(where, region=("form",)),), cost=0.04)]
+
+
+def _phrases(text: str, kind: str, value: str) -> list[tuple[str, str, float]]:
+    return _field_phrases(text, value) if kind in ("type", "select", "upload") else _click_phrases(text)
 
 
 def search_words(instruction: str, kind: str, value: str = "") -> list[str]:
@@ -165,10 +224,11 @@ def _click_phrases(text: str) -> list[tuple[str, str, float]]:
     """(verb, rest, cost): the verb may be an order to us or part of the name ("Open account")."""
     found = _VERB.match(text)
     if not found:
-        return [("", text, 0.0)]
+        # "the $45 plan" begins with no verb: its first word is no order.
+        return [("the" if re.match(r"(the|a|an)\s", text, re.I) else "", text, 0.0)]
     verb = found.group(1).lower()
     rest = text[found.end() :]
-    ours = verb in ("click", "press", "tap", "hit", "push", "hover over", "hover")
+    ours = verb in _OURS
     return [(verb, rest, 0.0)] if ours else [(verb, rest, 0.0), (verb, text, 0.01)]
 
 
@@ -222,12 +282,20 @@ def _contexts(tail: str, relation: str) -> list[tuple[Context, ...]]:
         for found in _CONTEXT.finditer(tail)
         if not _inside_quotes(tail, found.start())
     ]
-    told = [tuple(context for context in answer if context.text or context.region) for answer in answers]
+    told = [
+        tuple(context for context in answer if context.text or context.region or context.sides) for answer in answers
+    ]
     return [answer for answer in told if answer]
 
 
 def _context(text: str, relation: str) -> Context:
     quoted = _QUOTED.search(text)
+    if not quoted and (side := _SIDES.match(text)):
+        return Context(
+            "",
+            "within",
+            sides=tuple({"upper": "top", "lower": "bottom"}.get(w, w) for w in _SIDE.findall(side.group().lower())),
+        )
     bare = re.sub(r"^(the|a|an|its|this|that)\s+", "", text.strip(), flags=re.I)
     region = REGION.search(re.sub(r"[^\w ]", " ", bare).strip())
     marks = REGIONS[region.group(1).lower()] if region else ()
@@ -276,7 +344,10 @@ def _without_role(phrase: str, role_word: str) -> str:
     kept = KEEPS_NAME.get(role_word, "")
     at = phrase.lower().rfind(role_word)
     end = re.match(r"(s|es)?\b", phrase[at + len(role_word) :], re.I)
-    return f"{phrase[:at]} {kept} {phrase[at + len(role_word) + (end.end() if end else 0) :]}".strip()
+    before = phrase[:at]
+    if role_word in _FIELD_ROLES:
+        before = re.sub(r"\b(?:input|text|form|edit)\s+$", " ", before, flags=re.I)
+    return f"{before} {kept} {phrase[at + len(role_word) + (end.end() if end else 0) :]}".strip()
 
 
 def _ordinal(phrase: str) -> tuple[int, str]:
@@ -291,7 +362,7 @@ def _ordinal(phrase: str) -> tuple[int, str]:
     word = (found.group("word") or "").lower()
     if word in ("last", "bottommost"):
         return -1, rest
-    if word == "topmost":
+    if word in ("topmost", "any"):
         return 1, rest
     return ORDINALS.get(word) or int(found.group("number") or found.group("digits")), rest
 

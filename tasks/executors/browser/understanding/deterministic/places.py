@@ -7,7 +7,7 @@ from typing import Any
 
 from tasks.executors.browser.understanding.deterministic.instructions import Context
 from tasks.executors.browser.understanding.deterministic.scoring import Scored
-from tasks.executors.browser.understanding.deterministic.words import STOP, plain_words, stem
+from tasks.executors.browser.understanding.deterministic.words import STOP, fold, plain_words, stem
 
 #: Asks the page: (candidate indexes, words) → per candidate the smallest ancestor holding the words, and distances.
 Lookup = Callable[[list[int], list[str]], dict[int, dict[str, Any]]]
@@ -39,6 +39,8 @@ def apply(contexts: tuple[Context, ...], scored: list[Scored], lookup: Lookup) -
 
 
 def _fits(context: Context, scored: list[Scored], lookup: Lookup) -> dict[int, float]:
+    if context.sides:
+        return _side_fits(context.sides, [one for one in scored if one.score >= scored[0].score - 0.15])
     fits = {one.index: _region_fit(context, one.candidate) for one in scored}
     words = _lookup_words(context.text)
     if not words:
@@ -51,9 +53,45 @@ def _fits(context: Context, scored: list[Scored], lookup: Lookup) -> dict[int, f
         and not any(p["level"] >= 0 or p["attribute"] >= 0 for p in found.values())
     ):
         return _piecewise(context, indexes, words, fits, lookup)
-    rank = _nearness if context.relation in ("near", "below", "above") else _enclosure
-    told = rank(context, found)
+    if context.relation in ("near", "below", "above"):
+        # How near is near is measured by those that are called so, not by whatever stands between.
+        named = {one.index for one in scored if one.score >= scored[0].score - 0.2}
+        told = _nearness(context, {index: place for index, place in found.items() if index in named})
+    else:
+        told = _enclosure(context, found)
+    if context.relation == "near" and told:
+        # What shares a row with the words is nearer to the reader than what stands a line off.
+        shared = _enclosure(Context(context.text, "within"), found)
+        told = {index: fit * (0.6 + 0.4 * shared.get(index, 0.0)) for index, fit in told.items()}
+    if context.relation in ("within", "below"):
+        apart = _told_apart(words, [one for one in scored if one.index in told and one.score >= scored[0].score - 0.2])
+        told = {index: fit * apart.get(index, 1.0) for index, fit in told.items()}
     return {index: told.get(index, 0.0) * (0.4 + 0.6 * fit) for index, fit in fits.items()}
+
+
+def _told_apart(words: list[str], scored: list[Scored]) -> dict[int, float]:
+    """Where the row of some holds the words and the row of others does not, that decides; then their headings, likewise."""
+    for text_of in (lambda item: item["row"], lambda item: item["heading"], lambda item: " ".join(item["groups"][:2])):
+        holds = {one.index: all(word in fold(text_of(one.candidate)) for word in words) for one in scored}
+        if len(set(holds.values())) == 2:
+            return {index: 1.0 if held else 0.5 for index, held in holds.items()}
+    return {}
+
+
+def _side_fits(sides: tuple[str, ...], scored: list[Scored]) -> dict[int, float]:
+    """Who stands furthest on the named sides, among those that are called so; one alone stands there anyhow."""
+    fits = {one.index: 1.0 for one in scored}
+    for side in sides:
+        axis = 0 if side in ("left", "right") else 1
+        sign = 1 if side in ("left", "top") else -1
+        at = {
+            one.index: sign * (one.candidate["box"][axis] + (one.candidate["box"][axis + 2] if sign < 0 else 0))
+            for one in scored
+        }
+        first, last = min(at.values()), max(at.values())
+        for index, where in at.items():
+            fits[index] *= 1.0 if last - first < 24 else 1.0 - 0.8 * (where - first) / (last - first)
+    return fits
 
 
 def _piecewise(
@@ -88,7 +126,8 @@ def _enclosure(context: Context, found: dict[int, dict[str, Any]]) -> dict[int, 
     fits = {index: 0.95 for index in named if index not in inside or place_is_closer(named[index])}
     if not inside:
         return fits
-    smallest = min(place["size"] for place in inside.values()) + 20
+    smallest = min(place["size"] for place in inside.values())
+    smallest += min(20, smallest // 3)
     for index, place in inside.items():
         fits[index] = max(fits.get(index, 0.0), min(1.0, smallest / (place["size"] + 1)))
     shared = [index for index, fit in fits.items() if fit > 0.9 and index in inside]

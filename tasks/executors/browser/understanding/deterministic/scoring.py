@@ -91,6 +91,22 @@ ACTIONS = frozenset(
         "upgrade",
         "connect",
         "disconnect",
+        "star",
+        "pin",
+        "like",
+        "flag",
+        "mute",
+        "snooze",
+        "bookmark",
+        "vote",
+        "undo",
+        "redo",
+        "call",
+        "invite",
+        "ban",
+        "unpublish",
+        "deactivate",
+        "activate",
     ]
     for token in tokens(word)
 )
@@ -103,6 +119,37 @@ CHANGES = frozenset(
     )
     for token in tokens(word)
 )  # fmt: skip
+#: Asked for by these names, plain text is not meant.
+_PLAIN_FIELDS = frozenset(
+    [
+        "checkbox",
+        "check box",
+        "tick box",
+        "radio",
+        "radio button",
+        "switch",
+        "toggle",
+        "field",
+        "text field",
+        "slider",
+        "dropdown",
+    ]
+)
+_SWITCHES = frozenset(
+    [
+        "turn on",
+        "turn off",
+        "toggle",
+        "check",
+        "uncheck",
+        "tick",
+        "untick",
+        "enable",
+        "disable",
+        "switch on",
+        "switch off",
+    ]
+)
 _FIELD_TYPES = {
     "email": "email", "tel": "phone telephone", "password": "password", "search": "search", "url": "url website link",
     "number": "number", "date": "date", "time": "time", "datetime-local": "date time", "month": "month",
@@ -151,13 +198,15 @@ class Page:
         counts: Counter[str] = Counter()
         for sources in self.sources:
             counts.update({token.canon for source in sources[:3] for token in source.words})
+        #: Little words that are all there is of a name: the fields From and To.
+        self.bare = {one[0].words[0].stem for one in self.sources if len(one[0].words) == 1 and one[0].words[0].stop}
         self._counts = counts
         self._total = max(1, len(items))
 
     def rarity(self, token: Token) -> float:
         """From 0.3 (on every control) to 1 (on none or one); next to nothing for little words."""
         if token.stop:
-            return 0.15
+            return 0.7 if token.stem in self.bare else 0.15
         seen = self._counts.get(token.canon, 0)
         return max(0.3, math.log(1 + self._total / (1 + seen)) / math.log(1 + self._total))
 
@@ -170,6 +219,8 @@ class Page:
 
     def _name_score(self, item: dict[str, Any], reading: Reading) -> tuple[float, str, list[str]]:
         wanted = reading.tokens
+        if self.bare and any(t.stop and t.stem in self.bare for t in tokens(reading.name)):
+            wanted = [t for t in tokens(reading.name) if not t.stop or t.stem in self.bare]
         if not wanted:
             return (0.9, "kind", []) if reading.roles else (0.0, "", [])
         best = self._best(item, wanted, reading)
@@ -219,7 +270,9 @@ class Page:
         if not own_hits or (wanted[0].canon in ACTIONS and wanted[0].stem in missing):
             return 0.0, missing
         coverage = got / total
-        meant = content(offered)
+        asked = {t.stem for t in wanted}
+        # How many there are ("Cart (2)", "Inbox 12") is no part of a name.
+        meant = [t for t in content(offered) if not t.stem.isdigit() or t.stem in asked] or content(offered)
         precision = sum(self.rarity(t) for n, t in enumerate(offered) if n in used) / sum(self.rarity(t) for t in meant)
         precision = 1.0 if source.kind == "hints" else min(1.0, precision)
         score = coverage * (0.8 + 0.14 * precision)
@@ -231,14 +284,20 @@ class Page:
 def role_score(item: dict[str, Any], reading: Reading) -> float:
     """Whether it is the kind of control that was asked for."""
     rank = {"native": 1.0, "role": 1.0, "label": 0.98, "handler": 0.97, "pointer": 0.96, "text": 0.88}[item["rank"]]
+    if not reading.roles and reading.verb in _SWITCHES and item["rank"] == "text":
+        return rank * 0.85
     if not reading.roles:
-        return rank * (0.97 if item["role"] in ("textbox", "searchbox") and reading.verb != "type" else 1.0)
+        return rank * (0.92 if item["role"] in ("textbox", "searchbox") and reading.verb != "type" else 1.0)
     if reading.role_word == "icon" and len(item["text"]) > 3:
         return rank * 0.85
     if item["role"] == reading.roles[0] or _also(item, reading.role_word):
         return rank
     if item["role"] in reading.roles:
         return rank * 0.96
+    if reading.role_word == "submit button":
+        return rank if item["type"] == "submit" and "form" in item["marks"] else 0.3
+    if reading.role_word in _PLAIN_FIELDS and item["rank"] in ("text", "pointer"):
+        return rank * 0.72
     if item["rank"] in ("handler", "pointer", "text", "label") and item["role"] not in ("textbox", "combobox"):
         return rank * 0.95
     return rank * 0.72

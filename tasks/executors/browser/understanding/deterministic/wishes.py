@@ -6,37 +6,38 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from tasks.executors.browser.understanding.deterministic.german import asking_in_english
 from tasks.executors.browser.understanding.deterministic.schema_shape import record_schema
 from tasks.executors.browser.understanding.deterministic.words import Token, content, plain_words, tokens
 
 #: Field → (kind of value, words it goes by). The kind says which values fit and how they are typed.
 VOCABULARY: dict[str, tuple[str, str]] = {
-    "name": ("name", "name title headline heading product label subject ttl"),
-    "price": ("money", "price cost amount fee pricing fare rate total"),
+    "name": ("name", "name title headline heading product label subject ttl titel bezeichnung"),
+    "price": ("money", "price cost amount fee pricing fare rate total preis kosten betrag"),
     "original price": ("oldmoney", "original old list regular was previous rrp strike"),
-    "date": ("date", "date published publication posted day when created updated time released release"),
-    "author": ("author", "author writer byline by creator poster username user posted who"),
+    "date": ("date", "date published publication posted day when created updated time released release datum"),
+    "author": ("author", "author writer byline by creator poster username user posted who autor verfasser"),
     "description": (
         "long",
-        "description summary teaser excerpt abstract blurb desc details overview intro snippet subtitle",
+        "description summary teaser excerpt abstract blurb desc details overview intro snippet subtitle beschreibung",
     ),
-    "image": ("image", "image picture photo thumbnail img cover avatar logo"),
+    "image": ("image", "image picture photo thumbnail img cover avatar logo bild"),
     "url": ("url", "url link href permalink"),
-    "rating": ("rating", "rating star score grade stars"),
+    "rating": ("rating", "rating star score grade stars bewertung"),
     "reviews": ("count", "reviews votes ratings"),
-    "availability": ("text", "availability stock available instock status"),
-    "sku": ("text", "sku mpn ean isbn upc code article id number"),
-    "brand": ("text", "brand manufacturer maker vendor"),
-    "category": ("text", "category section topic genre department"),
+    "availability": ("text", "availability stock available instock status verfugbarkeit lager"),
+    "sku": ("text", "sku mpn ean isbn upc code article id number artikelnummer"),
+    "brand": ("text", "brand manufacturer maker vendor marke hersteller"),
+    "category": ("text", "category section topic genre department kategorie"),
     "tags": ("text", "tags tag keywords labels"),
-    "location": ("text", "location place city venue where region area loc"),
-    "company": ("text", "company employer organization organisation firm org"),
-    "salary": ("text", "salary pay wage compensation"),
+    "location": ("text", "location place city venue where region area loc ort standort"),
+    "company": ("text", "company employer organization organisation firm org firma unternehmen arbeitgeber"),
+    "salary": ("text", "salary pay wage compensation gehalt lohn"),
     "email": ("email", "email mail"),
-    "phone": ("phone", "phone telephone mobile tel fax"),
-    "address": ("text", "address street"),
+    "phone": ("phone", "phone telephone mobile tel fax telefon"),
+    "address": ("text", "address street adresse anschrift"),
     "content": ("body", "content text body article story post"),
-    "quantity": ("count", "quantity qty count units"),
+    "quantity": ("count", "quantity qty count units menge anzahl"),
     "comment": ("long", "comment review text message quote msg"),
     "position": ("text", "position role job rank"),
 }
@@ -196,7 +197,7 @@ def singular(word: str) -> str:
 
 
 def _from_text(instruction: str) -> Wish:
-    text = re.sub(r"\s+", " ", instruction).strip().rstrip(".?!")
+    text = asking_in_english(re.sub(r"\s+", " ", instruction).strip().rstrip(".?!"))
     text = _VERB.sub("", text, count=1)
     text = _PAGE.sub("", text)
     scope, scope_kind, text = _scope(text)

@@ -13,52 +13,52 @@ _WORD = re.compile(r"[^\W_]+", re.UNICODE)
 
 #: Words that mean the same on buttons and fields. The first of each line stands for all.
 _SYNONYMS = """
-login signin logon
-signup register registration enrol enroll
-logout signout logoff
-cart basket bag
-next forward
-previous prev back
-search find lookup magnifier magnify
-close dismiss cancel x
+login signin logon anmelden einloggen anmeldung
+signup register registration enrol enroll registrieren registrierung
+logout signout logoff abmelden ausloggen
+cart basket bag warenkorb einkaufswagen
+next forward weiter nachste nachster
+previous prev back zuruck vorherige
+search find lookup magnifier magnify suche suchen
+close dismiss x schliessen schliesse schließen schließe
 menu hamburger navicon
-delete remove trash bin erase discard
-submit send
-save store
-settings preferences options config configuration gear cog
-profile account avatar
-email mail
-phone telephone mobile tel cell phonenumber
+delete remove trash bin erase discard loschen losche entfernen entferne
+submit send absenden abschicken senden sende
+save store speichern speichere sichern
+settings preferences options config configuration gear cog einstellungen
+profile account avatar profil konto
+email mail mailadresse
+phone telephone mobile tel cell phonenumber telefon telefonnummer handy mobilnummer
 zip postcode postal zipcode plz
-firstname forename givenname
-lastname surname familyname
-password passphrase passcode pwd
-quantity qty
-accept agree allow consent
-edit modify change pencil
-download export
-upload attach
-buy purchase
-checkout
-price cost
+firstname forename givenname vorname
+lastname surname familyname nachname familienname
+password passphrase passcode pwd passwort kennwort
+quantity qty menge anzahl
+accept agree allow consent akzeptieren akzeptiere zustimmen
+edit modify change pencil bearbeiten bearbeite
+download export herunterladen
+upload attach hochladen
+buy purchase kaufen kaufe
+checkout kasse
+price cost preis
 image picture photo img
-category department
-company organization organisation employer business
-city town
-state province region county
-birthday birthdate dob
-message comment note comments
-help support faq
-home homepage
+category department kategorie
+company organization organisation employer business firma unternehmen
+city town ort stadt
+state province region county bundesland
+birthday birthdate dob geburtsdatum
+message comment note comments nachricht
+help support faq hilfe
+home homepage startseite
 expand more
 collapse less
-add plus create new
-reply respond answer
-share
+add plus create new hinzufugen neu
+reply respond answer antworten
+share teilen
 favourite favorite heart wishlist
-username userid
-apply
-confirm
+username userid benutzername
+apply anwenden ubernehmen
+confirm bestatigen bestatige
 color colour
 license licence
 center centre
@@ -66,7 +66,25 @@ gray grey
 terms tos
 ok okay
 bell notification alert
-number no num nr
+number no num nr nummer
+cancel abbrechen
+open offnen offne
+street strasse straße
+address adresse
+country land
+contact kontakt
+filter filtern
+sort sortieren
+book buchen buche
+order bestellen bestelle
+pay bezahlen zahlen
+yes ja
+print drucken
+privacy datenschutz
+imprint impressum
+language sprache
+date datum
+time uhrzeit
 """
 
 _PHRASES = {
@@ -100,6 +118,8 @@ _PHRASES = {
     "shopping bag": "bag",
     "shopping basket": "basket",
     "wish list": "wishlist",
+    "e mail adresse": "email",
+    "email adresse": "email",
 }
 
 _NUMBERS = {
@@ -236,10 +256,10 @@ def likeness(wanted: Token, offered: Token) -> float:
 
 @cache
 def _misspelt(one: str, other: str) -> bool:
-    """A typing slip in a long word; words that differ in a digit are different words."""
+    """A typing slip in a long word. A digit makes another word, and so does a beginning (Anmelden, Abmelden)."""
     if min(len(one), len(other)) < 5 or abs(len(one) - len(other)) > 2 or any(c.isdigit() for c in one + other):
         return False
-    return one[0] == other[0] and SequenceMatcher(None, one, other).ratio() >= 0.84
+    return one[:2] == other[:2] and SequenceMatcher(None, one, other).ratio() >= 0.84
 
 
 def stem(word: str) -> str:
@@ -254,6 +274,8 @@ def stem(word: str) -> str:
         if word.endswith(ending) and len(word) - len(ending) >= rest - 1:
             base = word[: -len(ending)]
             return base[:-1] if len(base) > 3 and base[-1] == base[-2] and base[-1] not in "lsz" else base.rstrip("e")
+    if word.endswith("en") and len(word) >= 7:
+        return word[:-2]
     if word.endswith("s") and not word.endswith(("ss", "us", "is")):
         return stem_e(word[:-1])
     return stem_e(word)
