@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.utils import timezone
@@ -43,6 +43,8 @@ class Source:
     text_trusted: bool = False
     #: The config the task is made from: whoever wrote it was allowed the credentials it names, so its tasks are too.
     granted: dict[str, Any] | None = None
+    #: Accounts of those who wrote what it does without making it; four eyes count them too.
+    authors: Sequence[int | None] = ()
 
 
 @dataclass(frozen=True)
@@ -182,5 +184,6 @@ def build(
         rules=rules,
     )
     reasons = [*source.review_reasons, *_asked_by_nobody(checked.executor, actor)]
+    need = replace(need, authors=sorted({author for author in source.authors if author}))
     columns |= review_columns(policy.with_reasons(need, reasons))
     return copying.new_row(columns)

@@ -49,6 +49,7 @@ def save(schedule: TaskSchedule, actor: Actor = SYSTEM) -> TaskSchedule:
     check({name: getattr(schedule, name) for name in fields}, actor)
     begin = max(timezone.now(), schedule.starts_at) if schedule.starts_at else timezone.now()
     schedule.next_run_at = _next(schedule, begin) if schedule.active else None
+    schedule.last_edited_by_id = actor.user_id or schedule.last_edited_by_id
     schedule.save()
     return schedule
 
@@ -142,6 +143,7 @@ def _run(schedule: TaskSchedule, occurrence: Occurrence) -> int:
                 actor,
                 schedule_id=schedule.pk,
                 dedupe_key=f"schedule:{schedule.pk}:{occurrence.name}",
+                authors=(schedule.created_by_id, schedule.last_edited_by_id),
             )
     except TaskError as error:
         logger.warning("schedule %s could not start %s: %s", schedule.pk, occurrence.name, error)

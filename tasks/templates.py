@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import jsonschema
@@ -44,6 +45,7 @@ def save(template: TaskTemplate, actor: Actor) -> TaskTemplate:
     with transaction.atomic():
         template.task = _without_secrets(template.task, before.get("executionConfig"), actor)
         template.version += 1 if template.pk else 0
+        template.last_edited_by_id = actor.user_id or template.last_edited_by_id
         template.save()
     return template
 
@@ -118,8 +120,12 @@ def create_task(
     *,
     schedule_id: int | None = None,
     dedupe_key: str | None = None,
+    authors: Sequence[int | None] = (),
 ) -> AgencyTask:
-    """Makes a task from a template. Raises Invalid, and Conflict when the template is not active."""
+    """Makes a task from a template. Raises Invalid, and Conflict when the template is not active.
+
+    `authors` wrote the values; with those of the template they are kept from approving where four eyes are asked for.
+    """
     if not template.active:
         raise Conflict(f"Template {template.name!r} is switched off")
     source = Source(
@@ -128,6 +134,7 @@ def create_task(
         schedule_id=schedule_id,
         dedupe_key=dedupe_key,
         granted=template.task.get("executionConfig"),
+        authors=(template.created_by_id, template.last_edited_by_id, *authors),
     )
     return services.create(parse_task(render(template, values)), actor, source)
 

@@ -184,6 +184,8 @@ def check_may_approve(task: AgencyTask, actor: Actor) -> None:
     """Four eyes and reviewer groups. Raises Forbidden."""
     if task.four_eyes and actor.user_id in (task.created_by_id, task.last_edited_by_id):
         raise Forbidden("Somebody else must approve this task: you created or edited it")
+    if task.four_eyes and actor.user_id in task.review_plan.get("authors", []):
+        raise Forbidden("Somebody else must approve this task: you wrote what it does")
     _check_groups(task, actor)
 
 

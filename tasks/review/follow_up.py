@@ -93,7 +93,8 @@ def audience(task: AgencyTask, groups: list[list[int]] | None = None) -> QuerySe
             Q(is_superuser=True) | _permitted("groups__permissions") | _permitted("user_permissions")
         )
     if task.four_eyes:
-        people = people.exclude(pk__in=[pk for pk in (task.created_by_id, task.last_edited_by_id) if pk])
+        made_by = task.created_by_id, task.last_edited_by_id, *task.review_plan.get("authors", [])
+        people = people.exclude(pk__in=[pk for pk in made_by if pk])
     return people.order_by("pk").values_list("pk", flat=True).distinct()
 
 

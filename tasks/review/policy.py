@@ -41,6 +41,8 @@ class Requirement:
     expires_at: dt.datetime | None = None
     #: Understood from free text: still so when somebody edits it.
     from_text: bool = False
+    #: People who wrote what it does without making it: of its template or schedule, or the sender of its message.
+    authors: list[int] = field(default_factory=list)
 
     @property
     def required(self) -> bool:
@@ -56,6 +58,7 @@ class Requirement:
             "escalateAt": _iso(self.escalate_at),
             "escalateTo": self.escalate_to,
             **({"fromText": True} if self.from_text else {}),
+            **({"authors": self.authors} if self.authors else {}),
         }
         return {
             "review_plan": plan if self.required else {},
@@ -102,7 +105,8 @@ def assess(
     policy about that gives way where the channel trusts its texts (`text_trusted`), the policies people made do not.
     """
     reasons = list(executor.review_reasons(config))
-    from_text = from_text or bool((fields.get("review_plan") or {}).get("fromText"))
+    plan = fields.get("review_plan") or {}
+    from_text = from_text or bool(plan.get("fromText"))
     if asked:
         reasons.insert(0, "Its creator asks for a review")
     about = content.of(fields["execution_config"], str(fields.get("target") or ""))
@@ -115,6 +119,7 @@ def assess(
     reasons += [rule.reason for rule in matching if rule.reason not in reasons]
     risk = Risk.NONE if executor.effect(config) == Effect.READ else Risk.LOW
     need = Requirement(reasons=reasons, risk=risk, four_eyes=settings.REVIEW_FOUR_EYES, from_text=from_text)
+    need = replace(need, authors=list(plan.get("authors") or []))
     return _with_clocks(_demands(need, matching), matching, fields)
 
 
@@ -138,6 +143,7 @@ def again(need: Requirement, task: AgencyTask) -> Requirement:
         policies=_joined(plan.get("policies"), need.policies),
         escalate_to=_joined(plan.get("escalateTo"), need.escalate_to),
         from_text=need.from_text or bool(plan.get("fromText")),
+        authors=_joined(plan.get("authors"), need.authors),
     )
 
 

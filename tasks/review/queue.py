@@ -6,12 +6,13 @@ import datetime as dt
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import F, QuerySet
+from django.db.models import BooleanField, Exists, F, OuterRef, QuerySet
+from django.db.models.expressions import RawSQL
 from django.http import HttpRequest, QueryDict
 from django.utils import timezone
 
 from tasks import search
-from tasks.models import AgencyTask, Priority, Risk
+from tasks.models import AgencyTask, Approval, Priority, Risk
 from tasks.states import Review, Status
 
 #: Rows shown at once, and the most that "show more" reaches.
@@ -94,5 +95,22 @@ def _view(name: str, user: Any) -> QuerySet[AgencyTask]:
     if name == "claimed":
         return rows.filter(review_claim__user=user, review_claim__until__gt=now)
     if name == "mine":
-        return rows.exclude(four_eyes=True, created_by=user).exclude(four_eyes=True, last_edited_by=user)
+        return _decidable(rows, user)
     return rows
+
+
+#: Every list of groups that the policies named must hold one of the reader's.
+_IN_MY_GROUPS = """NOT EXISTS (
+  SELECT 1 FROM jsonb_array_elements(coalesce(agency_tasks.review_plan->'groups', '[]')) wanted
+  WHERE NOT EXISTS (SELECT 1 FROM jsonb_array_elements_text(wanted) one WHERE one::bigint = ANY(%s::bigint[])))"""
+
+
+def _decidable(rows: QuerySet[AgencyTask], user: Any) -> QuerySet[AgencyTask]:
+    """Those that this person may approve now: what decisions.may_decide says of one, as a filter."""
+    for made in ({"created_by": user}, {"last_edited_by": user}, {"review_plan__contains": {"authors": [user.pk]}}):
+        rows = rows.exclude(four_eyes=True, **made)
+    mine = Approval.objects.filter(
+        task=OuterRef("pk"), digest=OuterRef("config_digest"), user=user, voided_at__isnull=True
+    )
+    groups = list(user.groups.values_list("pk", flat=True))
+    return rows.filter(~Exists(mine), RawSQL(_IN_MY_GROUPS, [groups], output_field=BooleanField()))  # noqa: S611 our own words

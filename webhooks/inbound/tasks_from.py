@@ -38,6 +38,7 @@ def create_task(
         dedupe_key=f"inbound:{message.pk}",
         review_reasons=review_reasons,
         from_text=from_text,
+        authors=(person.sender.user_id if person.sender else None,),
         text_trusted=message.webhook.text_policy == Webhook.TextPolicy.RUN,
     )
     return services.create(parse_task(document), person.actor, source)
