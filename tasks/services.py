@@ -110,7 +110,13 @@ def duplicate(task_id: int, actor: Actor) -> AgencyTask:
             "notifyOnFailure": task.notify_on_failure,
         }
     )
-    source = Source(type=task.source_type, webhook_id=task.source_webhook_id, template_id=task.template_id)
+    source = Source(
+        type=task.source_type,
+        webhook_id=task.source_webhook_id,
+        template_id=task.template_id,
+        authors=(task.created_by_id, task.last_edited_by_id, *task.review_plan.get("authors", [])),
+        from_text=bool(task.review_plan.get("fromText")),
+    )
     return create(copy, actor, source)
 
 

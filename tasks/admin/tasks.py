@@ -108,7 +108,16 @@ class AgencyTaskAdmin(TaskActions, ConfirmedWrites, FastAdmin):
                 )
             },
         ),
-        ("Review", {"fields": (("review_state", "human_reviewed_by", "human_reviewed_at"), "reasons", "review_notes")}),
+        (
+            "Review",
+            {
+                "fields": (
+                    ("review_state", "human_reviewed_by", "human_reviewed_at", "approved_until"),
+                    "reasons",
+                    "review_notes",
+                )
+            },
+        ),
         (
             "When",
             {

@@ -324,9 +324,14 @@ class AgencyTask(models.Model):
             # reap: leases that ran out
             models.Index("lease_expires_at", name="task_leases", condition=Q(status="in_progress")),
             models.Index("waiting_until", name="task_waiting", condition=Q(status="waiting_input")),
-            # the review queue and its badge
+            # the review queue in its order, and its badge
             models.Index(
-                F("priority").desc(), "id", name="task_review_queue", condition=Q(status="pending", review="required")
+                F("review_risk").desc(),
+                "review_due_at",
+                F("priority").desc(),
+                "id",
+                name="task_review_order",
+                condition=Q(status="pending", review="required"),
             ),
             # the clocks of reviews: reminders, escalation, expiry
             models.Index(

@@ -34,6 +34,8 @@ BULK_LIMIT = 100
 MAX_TEXT = 5000
 #: Doors whose approvals wait a moment, so that a slip can be taken back.
 UNDOABLE_DOORS = frozenset({"queue"})
+#: Doors at which a person sits before a page.
+PAGES = frozenset({"queue", "admin", "link", "bulk"})
 
 
 # --- one task -----------------------------------------------------------------------------------------------------
@@ -48,6 +50,7 @@ def approve(task_id: int, actor: Actor, *, notes: str = "", digest: str = "", ve
     with transaction.atomic():
         task = _undecided(task_id, actor, digest, version)
         check_may_approve(task, actor)
+        _check_note(task, actor, notes)
         drafts.typed_config(
             task.task_type, task.execution_config
         )  # address rules may have changed since it was written
@@ -258,6 +261,12 @@ def _why_not(task: AgencyTask) -> str:
         who = task.human_reviewed_by.get_username() if task.human_reviewed_by else "the system"
         return f"Already {task.review} by {who}"
     return f"Not awaiting review: the task is {task.status}"
+
+
+def _check_note(task: AgencyTask, actor: Actor, notes: str) -> None:
+    """On a page a yes to a high risk says why; a program says it in what it sends, or not."""
+    if actor.door in PAGES and task.review_risk >= Risk.HIGH and not notes.strip():
+        raise Invalid([FieldError("#/notes", "missing", "High risk: write why it is right, for whoever asks later")])
 
 
 def _check_text(name: str, text: str) -> None:

@@ -114,3 +114,13 @@ def test_what_i_may_decide_leaves_out_other_groups_and_what_i_said_yes_to() -> N
         assert sorted(mine(user)) == sorted(expected)
     services.approve(open_to_all.pk, by(ben))
     assert mine(ben) == [closed_group.pk]
+
+
+def test_a_copy_is_no_way_round() -> None:
+    maker, copier = person(), person()
+    text = make_task(by(maker), source=Source(from_text=True))
+    copy = services.duplicate(text.pk, by(copier))
+    assert set(text.review_reasons) <= set(copy.review_reasons)
+    for who in (maker, copier):
+        with pytest.raises(Forbidden):
+            services.approve(copy.pk, by(who))

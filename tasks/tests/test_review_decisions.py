@@ -34,6 +34,21 @@ def fresh(task: AgencyTask) -> AgencyTask:
     return AgencyTask.objects.get(pk=task.pk)
 
 
+@pytest.mark.parametrize("door", ["queue", "link", "admin", "bulk"])
+def test_on_a_page_a_yes_to_a_high_risk_says_why(door: str) -> None:
+    task = waiting()
+    AgencyTask.objects.filter(pk=task.pk).update(review_risk=3)
+    with pytest.raises(Invalid, match="write why"):
+        decisions.approve(task.pk, reviewer(door), notes="  ")
+    assert decisions.approve(task.pk, reviewer(door), notes="Agreed by phone").review == "approved"
+
+
+def test_a_program_that_decides_need_not_write() -> None:
+    task = waiting()
+    AgencyTask.objects.filter(pk=task.pk).update(review_risk=3)
+    assert decisions.approve(task.pk, reviewer("api")).review == "approved"
+
+
 # --- quorum, words, versions ---------------------------------------------------------------------------------------
 
 

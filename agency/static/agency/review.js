@@ -305,6 +305,7 @@
     else if (verb === "approve" && shown().dataset.confirm) {
       const dialog = ask("confirm", subject, (fields) => act("approve", fields));
       dialog.querySelector("[data-summary]").replaceChildren(summary());
+      noteIsNeeded(dialog, true);
     } else if (verb === "approve") { act("approve"); }
     else if (["reject", "ask", "defer"].includes(verb)) { ask(verb, subject, (fields) => act(verb, fields)); }
     else { act(verb); }
@@ -316,11 +317,17 @@
     return copy;
   }
 
+  function noteIsNeeded(dialog, needed) {
+    dialog.querySelector("textarea").required = needed;
+    dialog.querySelector("[data-needed]").hidden = !needed;
+  }
+
   function startBulk(verb) {
     if (verb === "none") { picked.clear(); mark(); return; }
     const chosen = rows().filter((row) => picked.has(row.dataset.id));
     const dialog = ask(verb === "approve" ? "confirm" : "reject", chosen.length + " tasks", (fields) => sendBulk(verb, chosen, fields));
     if (verb === "approve") {
+      noteIsNeeded(dialog, false);
       const high = chosen.filter((row) => Number(row.dataset.risk) >= 3).length, note = document.createElement("ul");
       chosen.forEach(function (row) { const item = document.createElement("li"); item.textContent = "#" + row.dataset.id + " " + row.querySelector(".row-title").textContent; note.append(item); });
       const text = document.createElement("p");
