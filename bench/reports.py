@@ -31,6 +31,7 @@ WHERE x.completed_at >= now() - interval '365 days' GROUP BY 1, 2
 """
 SPREAD_DURATIONS = ("THEN 3000 END", "THEN (40 + 4000 * power(random(), 4))::int END")
 CHANGED = 1000
+SIZE = "(MiB, not ms) size of the database, indexes and rollups included"
 
 
 def main() -> int:
@@ -58,7 +59,7 @@ def in_a_stack(size: int, rounds: int) -> dict[str, float]:
         environment = {**os.environ, **TEST_ENVIRONMENT, **servers.environment(), "LOG_LEVEL": "WARNING"}
         subprocess.run([sys.executable, "manage.py", "migrate", "--verbosity", "0"], env=environment, check=True)
         command = [sys.executable, "-m", "bench.reports", "--measure", str(size), "--rounds", str(rounds)]
-        done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+        done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -78,6 +79,8 @@ def measure(size: int, rounds: int) -> dict[str, float]:
     found = {"counting everything for the first time": timed(rollups.refresh)}
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE report_rollups")
+        cursor.execute("SELECT pg_database_size(current_database()) / 1048576.0")
+        found[SIZE] = float(cursor.fetchone()[0])
     for name, work in things(rollups).items():
         found[name] = statistics.median(timed(work) for _ in range(rounds))
     return found

@@ -158,10 +158,20 @@ DELETE FROM task_events WHERE id IN (
     AND NOT EXISTS (SELECT 1 FROM agency_tasks t WHERE t.id = e.task_id)
   ORDER BY e.at LIMIT %(batch)s FOR UPDATE SKIP LOCKED)
 """
+#: The other trails, with the column that holds their time: of channels, accounts, credentials, the admin, logins, schedules.
+_TRAILS = {
+    "webhook_events": "at",
+    "agency_accountevent": "at",
+    "agency_credentialevent": "at",
+    "django_admin_log": "action_time",
+    "axes_accesslog": "attempt_time",
+    "axes_accessattempt": "attempt_time",
+    "task_schedule_occurrences": "planned_for",
+}
 _OTHER_EVENTS = [
     f"DELETE FROM {table} WHERE id IN ("  # noqa: S608  our own names
-    f"SELECT id FROM {table} WHERE at < %(before)s ORDER BY id LIMIT %(batch)s FOR UPDATE SKIP LOCKED)"
-    for table in ("webhook_events", "agency_accountevent", "agency_credentialevent")
+    f"SELECT id FROM {table} WHERE {time} < %(before)s ORDER BY id LIMIT %(batch)s FOR UPDATE SKIP LOCKED)"
+    for table, time in _TRAILS.items()
 ]
 
 

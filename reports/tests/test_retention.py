@@ -7,6 +7,8 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from axes.models import AccessLog
+from django.contrib.admin.models import LogEntry
 from django.core.files.base import ContentFile
 from django.db import connection, transaction
 from django.utils import timezone
@@ -17,7 +19,17 @@ from reports.models import Pruned, Rollup
 from reports.period import between
 from reports.tests import history
 from tasks import invariants
-from tasks.models import AgencyTask, Approval, Artifact, TaskDependency, TaskEvent, TaskExecution
+from tasks.models import (
+    AgencyTask,
+    Approval,
+    Artifact,
+    TaskDependency,
+    TaskEvent,
+    TaskExecution,
+    TaskSchedule,
+    TaskTemplate,
+)
+from tasks.tests.factories import UserFactory
 from webhooks.models import DeliveryAttempt, InboundMessage, OutboundMessage
 
 pytestmark = pytest.mark.django_db
@@ -220,6 +232,21 @@ def test_a_part_of_an_hour_that_was_pruned_counts_whole_and_the_report_says_so()
     made = report("task_summary", between(at + dt.timedelta(minutes=5), at + DAY))
     assert made.as_json()["summary"]["created"] == 1
     assert any("that edge counts its whole hour" in note for note in made.notes)
+
+
+def test_logins_the_admin_s_log_and_past_starts_of_schedules_are_kept_as_long_as_the_audit() -> None:
+    template = TaskTemplate.objects.create(name="T", task={}, parameters={})
+    schedule = TaskSchedule.objects.create(name="S", template=template, cron="0 6 * * *", timezone="UTC")
+    person = UserFactory()
+    for days in (250, 150):
+        schedule.occurrences.create(occurrence=f"{days}", planned_for=ago(days), outcome="started")
+        entry = LogEntry.objects.create(user=person, action_flag=2, object_repr="x", change_message="")
+        LogEntry.objects.filter(pk=entry.pk).update(action_time=ago(days))
+        login = AccessLog.objects.create(username="somebody", ip_address="192.0.2.1")
+        AccessLog.objects.filter(pk=login.pk).update(attempt_time=ago(days))
+    assert retention.run()["events"] == 1
+    assert [row.occurrence for row in schedule.occurrences.all()] == ["150"]
+    assert (LogEntry.objects.count(), AccessLog.objects.count()) == (1, 1)
 
 
 def test_a_run_leaves_the_invariants_whole() -> None:
