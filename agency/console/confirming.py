@@ -125,7 +125,9 @@ def _ask(request: HttpRequest) -> HttpResponse:
     by_code = two_factor.has_device(request.user)
     if request.headers.get(FRAGMENT):
         label = str(ProofForm(by_code=by_code).fields[PROOF].label)
-        return JsonResponse({"error": str(ASKED), "confirm": {"label": label, "byCode": by_code}}, status=403)
+        return JsonResponse(
+            {"error": str(ASKED), "confirm": {"label": label, "why": str(WHY), "byCode": by_code}}, status=403
+        )
     return _page(request, ProofForm(by_code=by_code), _hold(request))
 
 
@@ -144,11 +146,12 @@ def _take_up(request: HttpRequest) -> HttpResponse | None:
 
 
 ASKED = gettext_lazy("Confirm that it is you: it is a while since you last did.")
+WHY = gettext_lazy("It is a while since you last did, and what you are about to do must be done by nobody else.")
 
 
 def _page(request: HttpRequest, form: ProofForm, held: str = "") -> HttpResponse:
     """The page that asks; it posts to the address that was posted to, so that filters and place stay."""
-    context: dict[str, Any] = {"form": form, "title": _("Confirm that it is you"), "held": held, "asked": ASKED}
+    context: dict[str, Any] = {"form": form, "title": _("Confirm that it is you"), "held": held, "asked": WHY}
     context |= {"next": two_factor.next_of(request), "back": _back(request)}
     response = render(request, "console/confirm.html", context, status=422 if form.errors else 403 if held else 200)
     response["Cache-Control"] = "no-store"

@@ -295,7 +295,7 @@ class AgencyTaskAdmin(TaskActions, ConfirmedWrites, FastAdmin):
                 return self._form_page(request, form, str(task), task, status=409)
             else:
                 messages.success(request, _("Saved."))
-                return redirect(reverse("admin:task_page", args=[task.pk]))
+                return redirect(_home(request, task))
         return self._form_page(request, form, str(task), task)
 
     def _form_page(
@@ -307,9 +307,15 @@ class AgencyTaskAdmin(TaskActions, ConfirmedWrites, FastAdmin):
             "title": title,
             "task": task,
             "opts": self.opts,
-            "cancel": reverse("admin:task_page", args=[task.pk])
-            if task
-            else reverse("admin:tasks_agencytask_changelist"),
+            "cancel": _home(request, task) if task else reverse("admin:tasks_agencytask_changelist"),
         }
         code = status or (422 if form.errors else 200)
         return TemplateResponse(request, "admin/tasks/agencytask/edit.html", context, status=code)
+
+
+def _home(request: HttpRequest, task: AgencyTask) -> str:
+    """Where an edit leads back to: the queue as it was, filters and all, for who came from there; else the task's page."""
+    query = request.GET.copy()
+    if query.pop("next", None) != ["review"]:
+        return reverse("admin:task_page", args=[task.pk])
+    return f"{reverse('review:task', args=[task.pk])}?{query.urlencode()}".rstrip("?")

@@ -45,7 +45,7 @@
     const dialog = document.getElementById("prove"), form = dialog.querySelector("form"), field = form.elements.proof;
     const problem = dialog.querySelector("[data-problem]");
     form.reset(); problem.hidden = true;
-    dialog.querySelector("[data-asked]").textContent = asked.error;
+    dialog.querySelector("[data-asked]").textContent = asked.confirm.why;
     dialog.querySelector("label").textContent = asked.confirm.label;
     field.type = asked.confirm.byCode ? "text" : "password";
     field.autocomplete = asked.confirm.byCode ? "one-time-code" : "current-password";

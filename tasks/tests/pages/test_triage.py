@@ -290,3 +290,19 @@ def test_a_link_that_is_used_late_asks_and_goes_on(page: Page, ana: Any, setting
     page.find("#id_proof").send_keys("a long password", Keys.ENTER)
     wait_review(page, task, "approved")
     assert Approval.objects.get(task=task).notes == "Agreed by phone"
+
+
+def test_an_edit_leads_back_to_the_same_place_and_is_then_approved(page: Page, settings: Any) -> None:
+    waiting(1)
+    zebra, other = (make_task(title=f"Zebra {n}", requiresHumanReview=True) for n in range(2))
+    page.sign_in(person("mia", "manager")).queue("?q=zebra")
+    page.wait(lambda: page.shown_task() == zebra.pk)
+    page.press("e").find("#id_title").send_keys(" and more")
+    page.driver.execute_script("document.querySelector('main form.card').requestSubmit()")
+    page.wait(lambda: page.shown_task() == zebra.pk)
+    page.says("Zebra 0 and more")
+    assert "q=zebra" in page.driver.current_url
+    page.wait(lambda: page.driver.execute_script("return document.documentElement.dataset.ready"))
+    assert sorted(page.rows()) == [zebra.pk, other.pk]
+    page.press("a")
+    wait_review(page, zebra, "approved")
