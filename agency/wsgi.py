@@ -9,8 +9,13 @@ from typing import Any
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.wsgi import get_wsgi_application
+from django.http import HttpRequest
+from django.urls import ResolverMatch, get_resolver
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "agency.settings")
+
+
+MACHINE_URLS = "webhooks.inbound.urls"
 
 
 class MachineHandler(WSGIHandler):
@@ -25,6 +30,11 @@ class MachineHandler(WSGIHandler):
             super().load_middleware(is_async)
         finally:
             settings.MIDDLEWARE = full
+
+    def resolve_request(self, request: HttpRequest) -> ResolverMatch:
+        """As Django does, among MACHINE_URLS only: going through the pages of people costs more than the signature."""
+        request.resolver_match = get_resolver(MACHINE_URLS).resolve(request.path_info)
+        return request.resolver_match
 
 
 people = get_wsgi_application()

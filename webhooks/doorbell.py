@@ -22,8 +22,8 @@ logger = logging.getLogger(__name__)
 
 INBOX, OUTBOX = "inbox", "outbox"
 _RUNG_MS = 2000
-_PAUSE_S = 0.005
-"""Rows of so many seconds are announced together."""
+_PAUSE_S = 0.02
+"""The first row rings at once; those of so many seconds after it are announced together."""
 
 
 class Ringer:

@@ -17,7 +17,7 @@ def request_id_of(request: HttpRequest) -> str:
     known = getattr(request, "request_id", None)
     if known is None:
         inner = getattr(request, "_request", request)
-        given = request.headers.get(HEADER, "")
+        given = request.META.get("HTTP_X_REQUEST_ID", "")
         known = getattr(inner, "request_id", None) or (given if _SAFE.fullmatch(given) else uuid.uuid4().hex)
         setattr(inner, "request_id", known)  # noqa: B010 an attribute of ours on Django's request
     return str(known)

@@ -3,8 +3,10 @@ from __future__ import annotations
 import threading
 import uuid
 
+import psycopg
 import pytest
 from django.db import connections
+from psycopg_pool import ConnectionPool
 
 from agency.local import scratch
 from agency.local.servers import Postgres
@@ -81,3 +83,23 @@ def test_a_request_waits_for_a_server_that_is_on_its_way_back(server, connect):
 
 def test_the_product_uses_this_engine():
     assert isinstance(connections["default"], DatabaseWrapper)
+
+
+def test_a_connection_that_answered_a_moment_ago_is_asked_again_only_when_the_server_spoke(
+    server, connect, monkeypatch
+):
+    asked, check = [], ConnectionPool.check_connection
+    monkeypatch.setattr(ConnectionPool, "check_connection", lambda connection: (asked.append(1), check(connection)))
+    answer(connect())
+    answer(connect())
+    known, ours = len(asked), connect()
+    for _ in range(5):
+        assert answer(ours) == (1,)
+    assert len(asked) == known
+    with psycopg.connect(server.url(), autocommit=True) as other:
+        other.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
+        )
+    assert answer(ours) == (1,)
+    assert len(asked) > known

@@ -7,7 +7,6 @@ body that holds it is encrypted with the key ring of the credentials, and afterw
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 
 from agency import credentials
@@ -15,9 +14,8 @@ from agency.credentials import keyring
 from webhooks.models import InboundMessage
 
 #: What a body must hold for a secret to be found in it: a telling name, an address with a user, an escape that hides one.
-_MAY_HOLD = re.compile(
-    rb"auth|cookie|passw|passphrase|secret|token|key|signature|pwd|sig\b|jwt|bearer|basic|code=|@|\\u", re.IGNORECASE
-)
+_MAY_HOLD = (b"auth", b"cookie", b"pass", b"secret", b"token", b"key", b"sig", b"pwd", b"jwt", b"bearer", b"basic",
+             b"code=", b"@", b"\\u")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,8 @@ def keep(body: bytes, channel_id: int, sha: str, *, waits: bool) -> Kept:
 
 def masked(body: bytes) -> bytes | None:
     """The body with its secrets masked; None when it is no JSON or holds none."""
-    if not _MAY_HOLD.search(body):
+    small = body.lower()
+    if not any(mark in small for mark in _MAY_HOLD):
         return None
     try:
         document = json.loads(body)

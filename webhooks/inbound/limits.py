@@ -64,7 +64,7 @@ def is_full() -> bool:
 
 def client_address(request: HttpRequest) -> str:
     """The caller's address: what the outermost of our own proxies (NUM_PROXIES) saw, else the peer."""
-    forwarded = request.headers.get("X-Forwarded-For", "")
+    forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "")
     if settings.NUM_PROXIES and forwarded:
         hops = [hop.strip() for hop in forwarded.split(",")]
         return hops[-min(settings.NUM_PROXIES, len(hops))][:64]
