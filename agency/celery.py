@@ -9,9 +9,12 @@ import os
 from typing import Any
 
 from celery import Celery
+from celery.signals import setup_logging
 from kombu import Exchange, Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "agency.settings")
+# `manage.py prepare` has checked this installation; checks in each worker would load every page and cost it 8 MB.
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
 QUEUES = ("io", "browser", "upkeep", "quarantine")
 
@@ -81,3 +84,8 @@ app.conf.update(
     enable_utc=True,
 )
 app.autodiscover_tasks(related_name="jobs")
+
+
+@setup_logging.connect
+def keep_logging(**_: Any) -> None:
+    """The settings' LOGGING stands, LOG_LEVEL with it: a receiver keeps Celery from putting its own level over it."""

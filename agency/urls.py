@@ -8,6 +8,10 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from agency import health
 from agency.api import fallback
+from agency.console import account_admin
+
+admin.autodiscover()
+account_admin.take_over()  # after every app has registered its tables: ours of people take the place of Django's
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("livez", health.live, name="livez"),

@@ -8,6 +8,7 @@ from typing import Any
 from celery import bootsteps
 from django.conf import settings
 
+from agency import logs
 from agency.celery import app
 from tasks import doorbell
 from tasks.runner import Runner
@@ -36,6 +37,7 @@ class RunnerStep(bootsteps.StartStopStep):
 
     def start(self, parent: Any) -> None:
         """Begins to claim when the worker is up."""
+        logs.write_in_background()
         for queue in parent.app.amqp.queues.consume_from:
             if queue in settings.SLOTS:
                 _runners[queue] = Runner(queue, settings.SLOTS[queue])

@@ -5,7 +5,10 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
 import re
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -14,6 +17,7 @@ from django.db import connection, transaction
 from django.test import Client
 
 from agency import logs
+from agency.celery import app
 from agency.redaction import Redacting
 from tasks.models import AgencyTask, TaskEvent
 from tasks.runner import Runner
@@ -55,6 +59,52 @@ def test_a_json_line_holds_the_names_beside_the_message() -> None:
     assert line["event"] == "[TaskExecution] Task 7 (api_call): Hi"
     assert (line["request_id"], line["task_id"], line["level"], line["logger"]) == ("abc", 7, "INFO", "agency.test")
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00", line["time"])
+
+
+BACKGROUND = """
+import logging, threading
+from agency import logs
+from agency.celery import app
+from agency.redaction import Redacting
+
+stderr = logging.StreamHandler()
+stderr.setFormatter(logging.Formatter("%(prefix)s%(message)s"))
+for one in (Redacting(), logs.Context()):
+    stderr.addFilter(one)
+logging.getLogger().addHandler(stderr)
+logs.write_in_background()
+
+def speak(number):
+    with logs.bound(task_id=number):
+        said = ["one"]
+        logging.warning("password=hunter22 %s", said)
+        said[0] = "another"
+
+threads = [threading.Thread(target=speak, args=(number,)) for number in range(50)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+try:
+    1 / 0
+except ZeroDivisionError:
+    logging.exception("broken")
+"""
+
+
+def test_lines_written_in_the_background_keep_their_names_and_no_secret_and_none_is_lost_at_the_end() -> None:
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "agency.settings"}
+    done = subprocess.run(
+        [sys.executable, "-c", BACKGROUND], env=environment, capture_output=True, text=True, timeout=60
+    )
+    lines = done.stderr.splitlines()
+    assert sorted(lines[:50]) == sorted(f"task_id={number} password=*** ['one']" for number in range(50))
+    assert lines[50:52] == ["broken", "Traceback (most recent call last):"]
+    assert lines[-1] == "ZeroDivisionError: division by zero"
+
+
+def test_celery_leaves_the_level_of_the_log_to_the_settings() -> None:
+    before = logging.getLogger().level
+    app.log.setup(loglevel="DEBUG")
+    assert logging.getLogger().level == before != logging.DEBUG
 
 
 def test_names_are_bound_only_inside() -> None:

@@ -88,7 +88,7 @@ class PolicyIn(Body):
 
     @model_validator(mode="after")
     def _open_before_closed(self) -> PolicyIn:
-        if self.opens_at >= self.closes_at or self.opens_at.tzinfo or self.closes_at.tzinfo:
+        if self.opens_at.tzinfo or self.closes_at.tzinfo or self.opens_at >= self.closes_at:
             raise ValueError("closesAt must lie after opensAt, both without a zone")
         return self
 

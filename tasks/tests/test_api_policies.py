@@ -74,6 +74,7 @@ def test_it_holds_for_the_next_task(boss: Api) -> None:
         ({"timezone": "Mars/Base"}, "#/timezone"),
         ({"businessDays": [7]}, "#/businessDays/0"),
         ({"closesAt": "08:00"}, "#"),
+        ({"closesAt": 0}, "#"),
         ({"minAmount": "-1"}, "#/minAmount"),
         ({"minAmount": "NaN"}, "#/minAmount"),
         ({"reviewerGroups": ["nobody"]}, "#/reviewerGroups"),
