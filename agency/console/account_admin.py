@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from axes.admin import AccessAttemptAdmin
+from axes.models import AccessAttempt
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
@@ -74,6 +76,10 @@ class DeviceAdmin(ConfirmedWrites, ReadOnlyAdmin):
         return admin.ModelAdmin.has_delete_permission(self, request, obj)
 
 
+class LockOutAdmin(ConfirmedWrites, AccessAttemptAdmin):
+    """Who is locked out, to let them in again: a stolen session must not open the lock for its next guesses."""
+
+
 def take_over() -> None:
     """Registers these; Django's own pages of users and groups make room."""
     pages: list[tuple[type[models.Model], type[admin.ModelAdmin[Any]]]] = [
@@ -83,6 +89,7 @@ def take_over() -> None:
         (AccountEvent, AccountEventAdmin),
         (TOTPDevice, DeviceAdmin),
         (StaticDevice, DeviceAdmin),
+        (AccessAttempt, LockOutAdmin),
     ]
     for model, page in pages:
         if admin.site.is_registered(model):

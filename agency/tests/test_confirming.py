@@ -134,6 +134,7 @@ def test_a_form_is_held_for_its_person_and_its_address_only(client: Client, late
         ("webhooks_webhook_add", {"name": "x", "type": "sms"}),
         ("agency_credential_changelist", {"action": "delete_selected"}),
         ("agency_credential_changelist", {"action": ["revoke", "anything"], "index": "1"}),
+        ("axes_accessattempt_changelist", {"action": "delete_selected"}),
         ("tasks_agencytask_changelist", {"action": "approve"}),
         ("tasks_agencytask_changelist", {"action": ["export_csv", "replay"], "index": "1"}),
         ("webhooks_outboundmessage_changelist", {"action": "resend"}),
