@@ -85,7 +85,7 @@ def broker() -> Iterator[Finding]:
     client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2)
     try:
         info = client.info("server")
-        policy = client.config_get("maxmemory-policy").get("maxmemory-policy", "")
+        policy = _eviction(client)
     except redis.RedisError as error:
         what = f"does not answer ({type(error).__name__}); work goes on slowly, by polling"
         yield bad("broker", what, "Start Valkey or Redis and check REDIS_URL.")
@@ -93,10 +93,21 @@ def broker() -> Iterator[Finding]:
     finally:
         client.close()
     version = info.get("valkey_version") or info.get("redis_version")
-    if policy not in ("noeviction", ""):
+    if not policy:
+        what = "CONFIG GET is not allowed, so whether it drops messages is not known"
+        yield note("broker", what, "See in your provider's console that maxmemory-policy is noeviction.")
+    elif policy != "noeviction":
         yield bad("broker", f"maxmemory-policy is {policy}: it may drop messages", "Set maxmemory-policy noeviction.")
     else:
         yield good("broker", f"{info.get('server_name', 'redis')} {version}")
+
+
+def _eviction(client: redis.Redis) -> str:
+    """What it forgets when its memory is full; "" where that may not be asked, as with some managed ones."""
+    try:
+        return str(client.config_get("maxmemory-policy").get("maxmemory-policy", ""))
+    except redis.ResponseError:
+        return ""
 
 
 def clocks() -> Iterator[Finding]:

@@ -9,6 +9,7 @@ import json
 from typing import Any
 
 import pytest
+import redis
 from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
@@ -100,6 +101,16 @@ def test_a_broker_that_is_away_is_found_and_the_rest_is_still_looked_at(settings
     assert code == 1
     assert "does not answer (ConnectionError); work goes on slowly" in said
     assert "ok    promises" in said
+
+
+def test_a_broker_that_may_not_be_asked_about_its_memory_is_no_broker_that_is_away(settings: Any) -> None:
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        client.acl_setuser("tenant", enabled=True, passwords=["+limited"], keys=["*"], commands=["+@all", "-config"])
+    host = settings.REDIS_URL.rpartition("@")[2]
+    settings.REDIS_URL = f"redis://tenant:limited@{host}"
+    (seen,) = services.broker()
+    assert seen.level is Level.NOTE
+    assert "CONFIG GET is not allowed" in str(seen)
 
 
 def test_a_missing_migration_ends_the_round_before_it_reads_tables() -> None:
