@@ -38,7 +38,15 @@ def make() -> WSGIHandler:
         ROOT_URLCONF=__name__,
         MIDDLEWARE=[],
         USE_TZ=True,
-        DATABASES={"default": {**database, "ENGINE": "agency.postgresql", "CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": True, "OPTIONS": options}},
+        DATABASES={
+            "default": {
+                **database,
+                "ENGINE": "agency.postgresql",
+                "CONN_MAX_AGE": 0,
+                "CONN_HEALTH_CHECKS": True,
+                "OPTIONS": options,
+            }
+        },
     )
     django.setup()
     return WSGIHandler()

@@ -266,7 +266,7 @@ def _ghl_reply_type(message_type: str) -> str:
 
 
 def github(raw: RawMessage) -> Incoming:
-    """A GitHub event: kept and searchable; a channel's rule may make tasks of it."""
+    """A GitHub event: kept and searchable; it makes no task."""
     document = _object(raw)
     event_type = raw.headers.get("x-github-event", "")
     sender = _text(_part(document, "sender"), "login")
@@ -274,7 +274,7 @@ def github(raw: RawMessage) -> Incoming:
 
 
 def stripe(raw: RawMessage) -> Incoming:
-    """A Stripe event, named by its own id."""
+    """A Stripe event, named by its own id; it makes no task."""
     document = _object(raw)
     if not _text(document, "id"):
         raise Unusable("the event has no id")
