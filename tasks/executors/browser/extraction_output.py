@@ -80,10 +80,10 @@ def diff(before: list[dict[str, Any]], now: list[dict[str, Any]]) -> dict[str, A
 
 
 def _rows_before(ctx: Context) -> list[dict[str, Any]] | None:
-    """The records of the last successful run of this task, or of the same template's tasks."""
+    """The records of the last successful run of this task, or of the same template's tasks of the same person."""
     done = TaskExecution.objects.filter(status="success").exclude(pk=ctx.task.execution_id)
     same = (
-        done.filter(task__template_id=ctx.task.template_id)
+        done.filter(task__template_id=ctx.task.template_id, task__created_by_id=ctx.task.created_by_id)
         if ctx.task.template_id
         else done.filter(task_id=ctx.task.id)
     )

@@ -92,6 +92,8 @@ class _Handler(SimpleHTTPRequestHandler):
             "slow": lambda: self._slow(float(rest or 1)),
             "drip": self._drip,
             "file": lambda: self._file(int(rest or 1000)),
+            "lamps": lambda: self._page("lamps", "<ul>" + "".join(f"<li><h3>Lamp {name}</h3><p>a lamp for every desk</p>"
+                               f"<b>£{price}.00</b></li>" for name, price in query.items()) + "</ul>"),
             "late": lambda: self._page("late", "<div id=x></div><script>setTimeout(() => { document.getElementById('x')."
                                f"innerHTML = '<button>Appear</button><p>ready</p>' }}, {rest or 500})</script>"),
         }  # fmt: skip

@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 
 from agency.models import Credential
-from tasks import services
+from tasks import services, templates
 from tasks.actors import Actor
 from tasks.executors.base import Failed, Lost, NeedsInput, PriorEffect, Success
 from tasks.executors.browser import parking
-from tasks.models import Artifact, RememberedElement
+from tasks.models import Artifact, RememberedElement, TaskTemplate
 from tasks.tests.browser.conftest import MemoryContext
 from tasks.tests.browser.site import Site
 from tasks.tests.conftest import wait_for, wait_status
-from tasks.tests.factories import make_task
+from tasks.tests.factories import UserFactory, make_task
 
 pytestmark = pytest.mark.browser
 
@@ -157,6 +157,31 @@ def test_data_extraction_tells_what_changed_since_the_last_run(browser_worker: A
     assert task.result["csv"]["name"] == "data.csv"
     assert "diff" not in task.result
     assert task.result_summary.startswith("4 records from http://127.0.0.1")
+
+
+def test_a_second_run_of_a_template_tells_what_is_new_gone_and_changed(browser_worker: Any, site: Site) -> None:
+    steps = [
+        {"type": "navigate", "config": {"url": "{{ url }}"}},
+        {"type": "extract", "config": {"instruction": "names and prices of all lamps"}},
+    ]
+    template = TaskTemplate.objects.create(
+        name="lamps", parameters={"properties": {"url": {"type": "string"}}, "required": ["url"]},
+        task={"title": "Lamps", "taskType": "data_extraction", "executionConfig": {"automationSteps": steps}},
+    )  # fmt: skip
+
+    def run(query: str, actor: Actor) -> Any:
+        task = templates.create_task(template, {"url": site.url(f"lamps/?{query}")}, actor)
+        task = wait_status(task, "completed", "failed", "waiting_input")
+        assert task.status == "completed", task.last_error
+        return task.result
+
+    assert "diff" not in run("Ash=10&Oak=20&Elm=30", Actor("test"))
+    changes = run("Ash=10&Oak=25&Yew=40", Actor("test"))["diff"]
+    assert changes["counts"] == {"added": 1, "removed": 1, "changed": 1}
+    assert changes["changed"] == [{"key": "Lamp Oak", "before": {"price": 20}, "now": {"price": 25}}]
+    assert [changes["added"][0]["name"], changes["removed"][0]["name"]] == ["Lamp Yew", "Lamp Elm"]
+    stranger = run("Ash=10&Oak=25&Yew=40", Actor.user(UserFactory(is_superuser=True), "api"))
+    assert "diff" not in stranger, "what others extracted shows to nobody else"
 
 
 def test_a_typed_secret_shows_nowhere(play: Any, site: Site, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,7 +45,8 @@ if (!fieldsOnly && texts.length < 30000) {
 const folded = (text) => text.toLowerCase().normalize("NFKD").replace(/\p{M}/gu, "");
 if (!fieldsOnly && wanted.length) {
   for (const el of texts) {
-    if (seenRank.has(el) || el instanceof SVGElement) continue;
+    // The caption of a box or switch is not what is pressed; where that one cannot be seen, nothing is.
+    if (seenRank.has(el) || el instanceof SVGElement || (el.parentElement && el.parentElement !== document.body && el.parentElement.querySelector(":scope > [role=switch],:scope > [role=checkbox],:scope > [role=radio]"))) continue;
     const own = folded(ownText(el));
     if (!own || own.length > 120) continue;
     const hits = wanted.filter((word) => own.includes(word)).length;
@@ -123,6 +124,7 @@ const hintsOf = (el) => {
     list.push(icon.getAttribute("class"), icon.getAttribute("href") || icon.getAttribute("xlink:href"), icon.getAttribute("data-icon"), icon.getAttribute("alt"), icon.tagName === "title" ? icon.textContent : "", icon.tagName === "IMG" ? (icon.getAttribute("src") || "").split("/").pop().slice(0, 40) : "");
   }
   if (el.tagName === "A") list.push(((el.getAttribute("href") || "").split(/[?#]/)[0].split("/").filter(Boolean).pop() || "").slice(0, 40), (el.getAttribute("href") || "").startsWith("#") ? el.getAttribute("href") : "");
+  if (el.tagName === "A") list.push(el.protocol === "tel:" ? "call phone" : el.protocol === "mailto:" ? "write email" : "", el.rel);
   // The picture at the top that leads home is the logo, whatever it is called.
   if (el.tagName === "A" && el.pathname === "/" && el.querySelector("img,svg") && el.closest("header,[role=banner],nav")) list.push("logo home");
   return [...new Set(list.flatMap(words).map((word) => word.toLowerCase()))].slice(0, 25);
@@ -189,4 +191,4 @@ for (const el of close) {
   elements.push(act);
 }
 window.__agencyCandidates = elements;
-return { items, total: found.length, whole: whole && close.length === found.length, modal: items.some((item) => item.modal) };
+return { items, title: clean(document.title, 120), total: found.length, whole: whole && close.length === found.length, modal: items.some((item) => item.modal) };

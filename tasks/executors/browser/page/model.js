@@ -234,8 +234,11 @@ for (const strong of [...root.querySelectorAll(LABELS)].slice(0, 8000)) {
   const labelled = /[:：]$/.test(own);
   const home = strong.parentElement;
   if (bold && strong.nextSibling && home && !/^(TH|TD)$/.test(home.tagName)) {
-    if (strong.previousSibling && clean(strong.previousSibling.textContent)) continue;
-    const rest = clean(home.textContent, 1200).slice(own.length).replace(/^\s*[:：–-]\s*/, "");
+    if (strong.previousSibling && strong.previousSibling.nodeName !== "BR" && clean(strong.previousSibling.textContent) && !labelled) continue;
+    // What follows up to the end of the line or the next label.
+    let after = "";
+    for (let next = strong.nextSibling; next && !/^(BR|B|STRONG)$/.test(next.nodeName) && after.length < 1200; next = next.nextSibling) after += next.textContent || "";
+    const rest = clean(after, 1200).replace(/^\s*[:：–-]\s*/, "");
     const colon = labelled || /^\s*[:：]/.test((strong.nextSibling.textContent || "").slice(0, 10));
     if (rest && rest.length < (colon ? 300 : 120) && (colon || (/^(LI|P|DIV|SPAN)$/.test(home.tagName) && home.children.length <= 2))) pair(own, rest, headingBefore(strong));
     continue;
@@ -249,11 +252,22 @@ for (const strong of [...root.querySelectorAll(LABELS)].slice(0, 8000)) {
     if (value && value.length < 500 && (labelled || home.children.length <= 3)) pair(own, value, headingBefore(strong));
   } else if (!next && labelled && home && home.nextElementSibling && home.children.length === 1) pair(own, textOf(home.nextElementSibling, 500), "");
 }
+// A word or two and then a bold value ("Current bid £420"), and parts of two that stand in a row of such parts.
+for (const bold of [...root.querySelectorAll("b,strong")].slice(0, 500)) {
+  const label = bold.previousSibling && bold.previousSibling.nodeType === 3 && bold.parentElement.firstChild === bold.previousSibling ? clean(bold.previousSibling.data, 60) : "";
+  if (/^\p{L}[\p{L} ]{2,39}[:：]?$/u.test(label) && /\d/.test(bold.textContent)) pair(label, textOf(bold, 120), headingBefore(bold));
+}
+for (const list of [...root.querySelectorAll("div,ul,section")].slice(0, 5000)) {
+  const parts = [...list.children];
+  if (parts.length < 2 || parts.length > 30 || !parts.every((part) => part.tagName === parts[0].tagName && part.children.length === 2 && !ownText(part) && [...part.children].every((child) => !child.children.length && child.textContent.length < 80))) continue;
+  const keys = parts.map((part) => clean(part.children[0].textContent, 60));
+  if (keys.every((key) => /^\p{L}[\p{L} .()/-]{1,39}[:：]?$/u.test(key)) && new Set(keys).size === keys.length && parts.some((part) => /\d/.test(part.children[1].textContent))) parts.forEach((part, n) => pair(keys[n], textOf(part.children[1], 200), headingBefore(list)));
+}
 const INLINE = /^(BR|A|B|I|EM|STRONG|SPAN|TIME|ABBR|SMALL)$/;
 const known = new Set(pairs.map((one) => `${one.key}\n${one.value}`));
 for (const el of [...root.querySelectorAll("p,li,span,div,td,address")].slice(0, 6000)) {
   if (el.children.length > 12 || el.textContent.length > 2000 || !/[:：]/.test(el.textContent) || ![...el.children].every((child) => INLINE.test(child.tagName))) continue;
-  for (const line of (el.innerText || "").split("\n", 20)) {
+  for (const line of (el.innerText || "").split(/\n|\s[·|•]\s/, 20)) {
     const at = line.search(/[:：]\s+\S/);
     const key = at > 0 ? line.slice(0, at).trim() : "";
     if (!/^\p{L}[\p{L}\p{N} .\/()'’-]{1,40}$/u.test(key)) continue;

@@ -10,6 +10,8 @@ from tasks.executors.browser.understanding.deterministic.wishes import Wish, Wis
 from tasks.executors.browser.understanding.deterministic.words import Token, likeness, tokens
 
 Raw = dict[str, str]
+#: What a label leaves away of a field's name.
+_TAILS = frozenset(token.stem for token in tokens("time date number name code rate rating value amount count"))
 
 
 @dataclass
@@ -80,6 +82,9 @@ def name_fit(field_words: tuple[Token, ...], own: tuple[Token, ...], label: tupl
     # One of two words is the last and the telling one ("delivery address" on "Address").
     if own and hits[-1] and len(own) > 1 and len(label) == 1:
         return 0.62
+    # "Prep" is the prep time, "Serves" the number of servings.
+    if own and len(own) == 2 and len(label) == 1 and hits[0] and own[1].stem in _TAILS:
+        return 0.75
     return 0.55 * partial if partial >= 0.6 else 0.0
 
 

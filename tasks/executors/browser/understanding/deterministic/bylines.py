@@ -16,5 +16,7 @@ def author_of(byline: str) -> str:
     line = byline.split("\n")[0] if _BYLINE.search(byline.split("\n")[0]) else byline.replace("\n", " ")
     found = _BYLINE.search(line)
     name = re.split(r"\s*(?:[,|•·–(]|\s-\s|\bon\b|\bin\b|\d)", found.group(1) if found else line)[0].strip()
-    name = re.sub(rf"\s+(?:{_MONTHS})\.?$", "", name, flags=re.I).strip()
+    # "Katherine May" is a name, "Anna Smith May 3" is one with a date behind it.
+    if re.search(rf"\b(?:{_MONTHS})\.?\s*\d", line, re.I):
+        name = re.sub(rf"\s+(?:{_MONTHS})\.?$", "", name, flags=re.I).strip()
     return "" if len(name) > 60 or values.date(name) or _NO_NAME.match(name) else name

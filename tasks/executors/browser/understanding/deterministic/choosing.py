@@ -90,6 +90,8 @@ def _nth(scored: list[Scored], ordinal: int, items: list[dict[str, Any]]) -> lis
     """The n-th of those that fit about equally well, in document order; the others are told apart by that."""
     top = max((one.score for one in scored), default=0.0)
     equal = [one for one in scored if one.score >= max(0.6, top - 0.08)]
+    # Words that merely stand there are not counted among controls.
+    equal = [one for one in equal if one.candidate["rank"] != "text"] or equal
     named = [one for one in equal if one.name_score >= 0.98]
     # "the third Select" counts those that are called Select, not the one that is called Select all.
     equal = named if len(named) > 1 else equal

@@ -90,7 +90,9 @@ def _extraction(best: Answer, score: float, wish: Wish) -> Extraction:
     wished = [one.key for one in wish.fields]
     fields = wished or list(dict.fromkeys(key for row in typed for key in row))
     missing = [key for key in wished if not any(key in row for row in typed)]
-    single = wish.many is False or (wish.many is None and len(typed) == 1 and not best.many)
+    rows_meant = best.source == "table" and best.many and not wish.entity and len(wished) > 2 and len(typed) > 1
+    # Three columns of a table named without a thing they are of: its rows are meant.
+    single = (wish.many is False and not rows_meant) or (wish.many is None and len(typed) == 1 and not best.many)
     extraction = Extraction(best.source, score, fields=fields, missing=missing, notes=best.notes)
     if single:
         extraction.item = typed[0]

@@ -47,7 +47,13 @@ def look(driver: WebDriver, kind: str, words: list[str]) -> Look:
         answer = run_script(driver, ("dom", "candidates"), {"kind": kind, "words": words})
         base = len(seen.items)
         for item in answer["items"]:
-            item.update(frame=way, local=item["i"], i=base + item["i"], up=item["up"] + base if item["up"] >= 0 else -1)
+            item.update(
+                page=answer["title"],
+                frame=way,
+                local=item["i"],
+                i=base + item["i"],
+                up=item["up"] + base if item["up"] >= 0 else -1,
+            )
             seen.items.append(item)
         seen.frames.append(way)
     enter_frame(driver, ())

@@ -10,13 +10,13 @@ _SIE = r"(?:\s+sie)?(?:\s+bitte)?"
 #: Only words no English instruction has make one German.
 _GERMAN = re.compile(
     r"\b(der|das|den|dem|ein|eine|einen|einem|auf|im|ins|vom|zur|zum|und|für|unter|über|neben|klick|klicke|klicken|drücke|drücken|tippe"
-    r"|feld|starten|öffne|öffnen|wähle|wählen|gib|geben|trage|tragen|fülle|füllen|setze|akzeptiere|\w+feld|schaltfläche|knopf|fußzeile|kopfzeile|seitenleiste"
+    r"|feld|von|starten|anzeigen|wechseln|setzen|bestätigen|öffne|öffnen|wähle|wählen|gib|geben|trage|tragen|fülle|füllen|setze|akzeptiere|\w+feld|schaltfläche|knopf|fußzeile|kopfzeile|seitenleiste"
     r"|\w+(?:kreuzen|klicken|wählen)|erste[rsnm]?|zweite[rsnm]?|dritte[rsnm]?|letzte[rsnm]?|zeile|überschrift|reiter|kästchen)\b",
     re.I,
 )
 _FINAL = re.compile(
     r"^(?P<rest>.+?)\s+(?P<verb>klicken|anklicken|drücken|betätigen|auswählen|wählen|öffnen|aufrufen|aktivieren|deaktivieren|ankreuzen"
-    r"|anhaken|eingeben|eintragen|ausfüllen|einschalten|ausschalten|starten)$",
+    r"|anhaken|eingeben|eintragen|ausfüllen|einschalten|ausschalten|starten|anzeigen|wechseln|setzen|bestätigen)$",
     re.I,
 )
 _FINAL_VERBS = {
@@ -32,6 +32,8 @@ _STARTS: tuple[tuple[str, str], ...] = (
     (rf"(?:schalte?n?){_SIE}(?P<rest>\s.+?)\s+(?:ein|an)", "turn on"),
     (rf"(?:schalte?n?){_SIE}(?P<rest>\s.+?)\s+(?:aus|ab)", "turn off"),
     (rf"(?:wähle?n?|markiere?n?){_SIE}(?P<rest>\s.+?)(?:\s+aus)?", "choose"),
+    (rf"(?:füge?n?){_SIE}(?P<rest>\s.+?)\s+hinzu", "add"),
+    (rf"(?:lege?n?){_SIE}(?P<rest>\s.+)", "add"),
     (rf"(?:rufe?n?){_SIE}(?P<rest>\s.+?)\s+auf", "open"),
     (rf"(?:öffne?n?|gehe?n?\s+(?:auf|zu|zum|zur)|folge?n?){_SIE}(?P<rest>\s.+)", "open"),
     (rf"(?:gib|geben?|trage?n?|schreibe?n?|setze?n?){_SIE}(?P<rest>\s.+?)(?:\s+ein)?", "type"),
@@ -66,7 +68,12 @@ _WORDS: tuple[tuple[str, str], ...] = (
     (rf"(?:für|als)(?: {_ARTICLE})?", "for"), (rf"(?:aus|vom|von)(?: {_ARTICLE})?", "from"), (r"zum|zur", "to"),
     (rf"mit(?: {_ARTICLE})?", "with"), (r"oben", "at the top"), (r"unten", "at the bottom"),
 )  # fmt: skip
-_WORD = tuple((re.compile(rf"(?<![\w-])(?:{pattern})(?![\w-])", re.I), english) for pattern, english in _WORDS)
+#: Prepositions are written small; a field may be called Von.
+_SMALL = re.compile(r"rechts|links \(|\(\?:neben|unterhalb|oberhalb|\(\?:im|\(\?:für|\(\?:aus\|vom|zum|mit\(")
+_WORD = tuple(
+    (re.compile(rf"(?<![\w-])(?:{pattern})(?![\w-])", 0 if _SMALL.match(pattern) else re.I), english)
+    for pattern, english in _WORDS
+)
 _HYPHEN = re.compile(r"(?<=\w)-(?=(?:button|schaltfläche|knopf|link|feld|icon|symbol|checkbox|kästchen|reiter|tab|dropdown|menü|seite)\b)", re.I)  # fmt: skip
 _GENITIVE = re.compile(r"(?<=\w)\s+(?:der|des)\s+(?=\w)", re.I)
 _ARTICLES = re.compile(rf"(?<![\w-]){_ARTICLE}(?![\w-])\s*", re.I)

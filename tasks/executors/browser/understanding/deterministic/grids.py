@@ -70,6 +70,8 @@ def _fit(one: WishedField, column: Column, header: str) -> float:
         return named * (0.7 + 0.3 * kind) if one.kind in ("money", "date", "email", "rating") else named
     if one.kind == "url" and column.links >= 0.6:
         return 0.6
+    if not header and column.constant and one.kind in ("text", "name", "long"):
+        return 0.0  # the caption of a button that every row has
     if not header or one.kind in ("money", "email", "phone", "date", "image"):
         return 0.62 * kind if kind >= 0.6 else 0.0
     if one.known == "name" and column.position == 0 and column.distinct > 0.7:

@@ -19,11 +19,11 @@ from tasks.executors.browser.understanding.deterministic.vocabulary import (
     ROLE,
     ROLE_WORDS,
 )
-from tasks.executors.browser.understanding.deterministic.words import STOP, Token, content, plain_words, tokens
+from tasks.executors.browser.understanding.deterministic.words import STOP, Token, content, plain_words, stem, tokens
 
 _QUOTED = re.compile(r"[\"“”„«»]([^\"“”„«»]{1,120})[\"“”„«»]|(?<!\w)['‘’]([^'‘’]{1,120})['‘’](?!\w)")
 _POLITE = re.compile(r"^(please|now|then|next,|and|finally|just|first,)\s+", re.I)
-_CLICK_VERBS = r"clicking|pressing|tapping|hitting|choosing|selecting|double-click|click|press|tap|hit|push|choose|select|pick|activate|use|find|locate|go to|navigate to|visit|follow|open|focus|check|tick|mark|toggle|switch to|switch on|switch off|turn on|turn off|enable|disable|uncheck|untick|expand|hover over|hover"
+_CLICK_VERBS = r"clicking|pressing|tapping|hitting|choosing|selecting|double-click|click|press|tap|hit|push|choose|select|pick|activate|use|find|locate|go to|navigate to|visit|follow|open|focus|check|tick|mark|toggle|switch to|switch on|switch off|turn on|turn off|enable|disable|uncheck|untick|expand|hover over|hover|show only|only show|filter by|filter for|sort by|order by|jump to|skip to|go"
 _OURS = frozenset("click press tap hit push clicking pressing tapping hitting hover double-click".split()) | {
     "hover over"
 }
@@ -112,7 +112,9 @@ SOFT = frozenset(
         "light",
     ]
 )
-FILLER = frozenset(["page", "form", "screen", "site", "website", "value", "given", "new"]) | {"number", "folder"}
+FILLER = frozenset(
+    stem(word) for word in "page form screen site website given new number folder article filter step list team".split()
+)
 #: "the second input textbox": the word before says the same.
 _FIELD_ROLES = frozenset(["textbox", "text box", "field", "box", "text field", "textarea", "text area"])
 _SAYS_NOTHING = PARTS | SOFT | FILLER | STOP | {"one", "ones"}

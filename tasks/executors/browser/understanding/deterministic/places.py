@@ -45,6 +45,10 @@ def _fits(context: Context, scored: list[Scored], lookup: Lookup) -> dict[int, f
     words = _lookup_words(context.text)
     if not words:
         return fits
+    if context.relation in ("within", "below", "near"):
+        apart = _told_apart(words, [one for one in scored if one.score >= scored[0].score - 0.2])
+        if apart:
+            return {one.index: apart.get(one.index, 0.3) * (0.4 + 0.6 * fits[one.index]) for one in scored}
     indexes = [one.index for one in scored]
     found = lookup(indexes, words)
     if (
@@ -63,19 +67,36 @@ def _fits(context: Context, scored: list[Scored], lookup: Lookup) -> dict[int, f
         # What shares a row with the words is nearer to the reader than what stands a line off.
         shared = _enclosure(Context(context.text, "within"), found)
         told = {index: fit * (0.6 + 0.4 * shared.get(index, 0.0)) for index, fit in told.items()}
-    if context.relation in ("within", "below"):
-        apart = _told_apart(words, [one for one in scored if one.index in told and one.score >= scored[0].score - 0.2])
-        told = {index: fit * apart.get(index, 1.0) for index, fit in told.items()}
     return {index: told.get(index, 0.0) * (0.4 + 0.6 * fit) for index, fit in fits.items()}
 
 
 def _told_apart(words: list[str], scored: list[Scored]) -> dict[int, float]:
-    """Where the row of some holds the words and the row of others does not, that decides; then their headings, likewise."""
-    for text_of in (lambda item: item["row"], lambda item: item["heading"], lambda item: " ".join(item["groups"][:2])):
-        holds = {one.index: all(word in fold(text_of(one.candidate)) for word in words) for one in scored}
-        if len(set(holds.values())) == 2:
-            return {index: 1.0 if held else 0.5 for index, held in holds.items()}
+    """Where the row of some holds the words and the row of others does not, that decides; then their headings, likewise.
+
+    A word that all rows hold, or none ("invoice 2026-032" among invoices), tells nothing.
+    """
+    for text_of in _SURROUNDINGS:
+        texts = {one.index: fold(text_of(one.candidate)) for one in scored}
+        telling = [word for word in words if len({word in text for text in texts.values()}) == 2]
+        holds = {index: bool(telling) and all(word in text for word in telling) for index, text in texts.items()}
+        if len(set(holds.values())) == 2 and (text_of is _row or telling == words):
+            return {index: 1.0 if held else 0.3 for index, held in holds.items()}
     return {}
+
+
+def _row(item: dict[str, Any]) -> str:
+    return str(item["row"] or item["near"])
+
+
+def _group(item: dict[str, Any]) -> str:
+    return " ".join(item["groups"][:2])
+
+
+def _heading(item: dict[str, Any]) -> str:
+    return str(item["heading"])
+
+
+_SURROUNDINGS = (_row, _heading, _group)
 
 
 def _side_fits(sides: tuple[str, ...], scored: list[Scored]) -> dict[int, float]:

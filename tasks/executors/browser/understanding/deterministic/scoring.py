@@ -6,108 +6,32 @@ Figures come from BROWSER's rule: act at 0.75 or better and 0.10 ahead of the ne
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
 from tasks.executors.browser.understanding.deterministic.instructions import FILLER, SOFT, Reading
-from tasks.executors.browser.understanding.deterministic.words import Token, content, fold, likeness, tokens
+from tasks.executors.browser.understanding.deterministic.words import (
+    Token,
+    content,
+    fold,
+    likeness,
+    plain_words,
+    tokens,
+)
 
 #: Words that say what would happen: they must be the control's own, never borrowed from its surroundings.
 ACTIONS = frozenset(
     token.canon
-    for word in [
-        "delete",
-        "remove",
-        "add",
-        "edit",
-        "save",
-        "submit",
-        "send",
-        "buy",
-        "order",
-        "pay",
-        "cancel",
-        "close",
-        "open",
-        "accept",
-        "reject",
-        "decline",
-        "approve",
-        "confirm",
-        "login",
-        "logout",
-        "signup",
-        "subscribe",
-        "unsubscribe",
-        "download",
-        "upload",
-        "next",
-        "previous",
-        "back",
-        "continue",
-        "search",
-        "share",
-        "reply",
-        "like",
-        "follow",
-        "unfollow",
-        "block",
-        "report",
-        "archive",
-        "restore",
-        "duplicate",
-        "copy",
-        "print",
-        "export",
-        "import",
-        "start",
-        "stop",
-        "pause",
-        "play",
-        "enable",
-        "disable",
-        "show",
-        "hide",
-        "expand",
-        "collapse",
-        "view",
-        "update",
-        "publish",
-        "book",
-        "reserve",
-        "checkout",
-        "apply",
-        "reset",
-        "clear",
-        "create",
-        "rename",
-        "move",
-        "assign",
-        "sort",
-        "filter",
-        "refresh",
-        "install",
-        "upgrade",
-        "connect",
-        "disconnect",
-        "star",
-        "pin",
-        "like",
-        "flag",
-        "mute",
-        "snooze",
-        "bookmark",
-        "vote",
-        "undo",
-        "redo",
-        "call",
-        "invite",
-        "ban",
-        "unpublish",
-        "deactivate",
-        "activate",
-    ]
+    for word in (
+        "delete remove add edit save submit send buy order pay cancel close open accept reject decline approve "
+        "confirm login logout signup subscribe unsubscribe download upload next previous back continue search "
+        "share reply like follow unfollow block report archive restore duplicate copy print export import start "
+        "stop pause play enable disable show hide expand collapse view update publish book reserve checkout apply "
+        "reset clear create rename move assign sort filter refresh install upgrade connect disconnect star pin "
+        "like flag mute snooze bookmark vote undo redo call invite ban unpublish deactivate activate "
+    ).split()
     for token in tokens(word)
 )
 #: Those of them nobody wants done who did not ask: "account" is not "Delete account".
@@ -150,6 +74,8 @@ _SWITCHES = frozenset(
         "switch off",
     ]
 )
+#: Signs before a name that are no part of it.
+_DECORATION = re.compile(r"^[+☆★♡♥›»→↓✓•⬇▸▾\s]+(?=\w)|\s+[+›»→↓▸▾▼]+$")
 _FIELD_TYPES = {
     "email": "email", "tel": "phone telephone", "password": "password", "search": "search", "url": "url website link",
     "number": "number", "date": "date", "time": "time", "datetime-local": "date time", "month": "month",
@@ -198,6 +124,8 @@ class Page:
         counts: Counter[str] = Counter()
         for sources in self.sources:
             counts.update({token.canon for source in sources[:3] for token in source.words})
+        self._whole = {one[0].words[0].stem for one in self.sources if one and len(one[0].words) == 1}
+        self._begin = {words[0] for item in items if (words := plain_words(item["name"] or item["text"]))}
         #: Little words that are all there is of a name: the fields From and To.
         self.bare = {one[0].words[0].stem for one in self.sources if len(one[0].words) == 1 and one[0].words[0].stop}
         self._counts = counts
@@ -215,7 +143,13 @@ class Page:
         name, why, missing = self._name_score(item, reading)
         role = role_score(item, reading)
         score = name * role * _state_score(item) - reading.cost
+        if self._is_named(reading):
+            score -= 0.2
         return Scored(item, reading, name, role, max(0.0, score), why, missing=missing)
+
+    def _is_named(self, reading: Reading) -> bool:
+        """Whether a verb that was taken for ours ("select the flight") is what controls of this page are called."""
+        return reading.verb in self._begin and not reading.name.lower().startswith(reading.verb)
 
     def _name_score(self, item: dict[str, Any], reading: Reading) -> tuple[float, str, list[str]]:
         wanted = reading.tokens
@@ -235,7 +169,11 @@ class Page:
         best = (0.0, "", [t.stem for t in wanted])
         folded = " ".join(fold(reading.name).split())
         for source in sources:
-            if folded and source.kind in ("name", "text", "label", "placeholder") and source.raw == folded:
+            if (
+                folded
+                and source.raw.replace(" ", "") == folded.replace(" ", "")
+                and source.kind in ("name", "text", "label", "placeholder")
+            ):
                 return (1.0 if source.kind != "placeholder" else 0.98, f"{source.kind} is the same", [])
             score, missing = self._source_score(wanted, source, sources, reading)
             if score * source.weight > best[0]:
@@ -261,8 +199,11 @@ class Page:
                 used.add(at)
                 own_hits += 1
             else:
-                credit = _borrowed(
-                    token, source, sources, leads=token is wanted[0], noun=bool(reading.verb or reading.role_word)
+                noun = bool(reading.verb or reading.role_word) or _all_meant(source, wanted)
+                credit = (
+                    0.0
+                    if token.stem in self._whole
+                    else _borrowed(token, source, sources, leads=token is wanted[0], noun=noun)
                 )
             if not credit:
                 missing.append(token.stem)
@@ -279,6 +220,11 @@ class Page:
         if any(t.canon in CHANGES and n not in used for n, t in enumerate(offered)):
             score *= 0.84
         return (score if not missing else score * coverage), missing
+
+
+def _all_meant(source: _Source, wanted: list[Token]) -> bool:
+    """Whether every word of a control's name was asked for: "size 42" is what "42" under "Size" is called."""
+    return source.kind in ("name", "text", "label") and {word.stem for word in source.words} <= {t.stem for t in wanted}
 
 
 def role_score(item: dict[str, Any], reading: Reading) -> float:
@@ -348,6 +294,7 @@ def _sources(item: dict[str, Any]) -> list[_Source]:
     texts = [
         ("name", item["name"], 1.0),
         ("text", item["text"], 0.99),
+        ("name", _DECORATION.sub("", item["text"] or item["name"]), 1.0),
         ("label", item["label"], 1.0),
         ("placeholder", item["placeholder"], 0.97),
         ("title", item["title"], 0.95),
@@ -369,7 +316,15 @@ def _sources(item: dict[str, Any]) -> list[_Source]:
         if text
     ]
     around = " ".join(
-        [*item["groups"], item["row"][:200], item["near"], item["heading"], " ".join(item["zone"]), *item["marks"]]
+        [
+            *item["groups"],
+            item["row"][:200],
+            item["near"],
+            item["heading"],
+            " ".join(item["zone"]),
+            *item["marks"],
+            item.get("page", ""),
+        ]
     )
     return [*found, _Source(tokens(around), 0.0, "around")]
 

@@ -76,7 +76,10 @@ _SCOPE_AFTER = re.compile(
     r"[\"“'](?P<quoted>[^\"”']{2,80})[\"”']",
     re.I,
 )
-_MANY = re.compile(r"\b(all|every|each|list of|any|the list|table of|rows?|entries|multiple|both|various)\b", re.I)
+_MANY = re.compile(
+    r"\b(all|every|each|list of|any|the list|table of|rows?|entries|multiple|both|various|history|schedule|timetable|ranking|log)\b",
+    re.I,
+)
 _TOP = re.compile(r"\b(?:first|top|latest|newest)\s+(\d{1,4}|two|three|four|five|six|seven|eight|nine|ten)\b", re.I)
 _WITH = re.compile(
     r"\s+(?:with|including|along with|together with|and (?:their|its|the corresponding)|incl\.?|showing|containing|as well as|by)\s+(?:their|its|the|his|her|also|respective|corresponding)?\s*",
@@ -200,6 +203,7 @@ def _from_text(instruction: str) -> Wish:
     text = asking_in_english(re.sub(r"\s+", " ", instruction).strip().rstrip(".?!"))
     text = _VERB.sub("", text, count=1)
     text = _PAGE.sub("", text)
+    text = re.sub(r"\bnumber of (\w+)(?=\s*(?:,|and\b|$))", r"\1 count", text, flags=re.I)
     scope, scope_kind, text = _scope(text)
     many = True if _MANY.search(text) else None
     limit = None

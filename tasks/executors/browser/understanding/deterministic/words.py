@@ -55,7 +55,7 @@ collapse less
 add plus create new hinzufugen neu
 reply respond answer antworten
 share teilen
-favourite favorite heart wishlist
+favourite favorite heart wishlist favoriten merkliste
 username userid benutzername
 apply anwenden ubernehmen
 confirm bestatigen bestatige
@@ -70,6 +70,9 @@ number no num nr nummer
 cancel abbrechen
 open offnen offne
 street strasse straße
+maximum max
+minimum min
+load show view see display anzeigen ansehen
 address adresse
 country land
 contact kontakt
@@ -154,44 +157,48 @@ _SYMBOLS = {"×": " x ", "✕": " x ", "✖": " x ", "→": " next ", "»": " ne
             "‹": " previous ", "☰": " menu ", "🔍": " search ", "🛒": " cart ", "+": " plus ", "&": " and ", "✎": " edit ",
             "🗑": " delete ", "★": " star ", "♥": " heart ", "⚙": " settings ", "#": " number "}  # fmt: skip
 
-STOP = frozenset(
-    [
-        "a",
-        "an",
-        "the",
-        "this",
-        "that",
-        "to",
-        "of",
-        "for",
-        "and",
-        "or",
-        "in",
-        "on",
-        "at",
-        "by",
-        "with",
-        "from",
-        "your",
-        "my",
-        "our",
-        "you",
-        "i",
-        "me",
-        "it",
-        "is",
-        "are",
-        "be",
-        "please",
-        "now",
-        "then",
-        "as",
-        "into",
-        "onto",
-        "all",
-        "page",
-    ]
-) | {"every", "each"}
+STOP = (
+    frozenset(
+        [
+            "a",
+            "an",
+            "the",
+            "this",
+            "that",
+            "to",
+            "of",
+            "for",
+            "and",
+            "or",
+            "in",
+            "on",
+            "at",
+            "by",
+            "with",
+            "from",
+            "your",
+            "my",
+            "our",
+            "you",
+            "i",
+            "me",
+            "it",
+            "is",
+            "are",
+            "be",
+            "please",
+            "now",
+            "then",
+            "as",
+            "into",
+            "onto",
+            "all",
+            "page",
+        ]
+    )
+    | {"every", "each"}
+    | frozenset("der die das den dem des ein eine einen auf im und ich habe zu fur mit von".split())
+)
 
 _canonical: dict[str, str] = {}
 for _line in _SYNONYMS.strip().splitlines():
@@ -277,7 +284,7 @@ def stem(word: str) -> str:
     if word.endswith("en") and len(word) >= 7:
         return word[:-2]
     if word.endswith("s") and not word.endswith(("ss", "us", "is")):
-        return stem_e(word[:-1])
+        return stem(word[:-1])
     return stem_e(word)
 
 
