@@ -287,7 +287,7 @@ SERVER_EMAIL = DEFAULT_FROM_EMAIL
 LEASE_SECONDS = env.float("LEASE_SECONDS", 30.0)
 HEARTBEAT_SECONDS = env.float("HEARTBEAT_SECONDS", 10.0)
 # An idle worker looks for work this often even when no doorbell rings: work goes on while the broker is down.
-POLL_SECONDS = env.float("POLL_SECONDS", 5.0)
+POLL_SECONDS = env.float("POLL_SECONDS", 10.0)
 SLOTS = {
     "io": env.int("IO_SLOTS", 100),
     "browser": env.int("BROWSER_SLOTS", 2),

@@ -67,12 +67,13 @@ class Loop:
     def _run(self) -> None:
         wait_s: float | None = None
         while not self._stopping.is_set():
-            self._bell.wait(settings.POLL_SECONDS if wait_s is None else min(wait_s, settings.POLL_SECONDS))
+            rung = self._bell.wait(settings.POLL_SECONDS if wait_s is None else min(wait_s, settings.POLL_SECONDS))
             self._bell.clear()
             try:
-                self._claim_all()
-                self._stopping.wait(LINGER_S)
-                doorbell.hear(self.place)
+                if rung:
+                    self._claim_all()
+                    self._stopping.wait(LINGER_S)
+                    doorbell.hear(self.place)
                 wait_s = self._claim_all()
             except DatabaseError as error:
                 logger.warning("[Messages] the %s loop cannot claim: %s", self.place, type(error).__name__)

@@ -68,6 +68,7 @@ def test_full_health_is_good_when_beat_rings_and_each_queue_has_a_worker(client)
     assert (answer.status_code, answer.json()["status"]) == (200, "ok"), answer.json()
 
 
+@pytest.mark.django_db
 def test_load_test_settings_are_refused_in_production(settings):
     settings.RATE_LIMITS = False
     settings.OUTBOUND_ALLOW_HOSTS = ["10.0.0.1"]
