@@ -43,14 +43,20 @@ if (!fieldsOnly && texts.length < 30000) {
 }
 // Text that says what is wanted, for pages whose clickable things have neither role nor pointer.
 const folded = (text) => text.toLowerCase().normalize("NFKD").replace(/\p{M}/gu, "");
+// The caption of a box or switch is not what is pressed; where that one cannot be seen, nothing is.
+const asked = new Map();
+const captions = (parent) => {
+  if (!parent || parent === document.body) return false;
+  if (!asked.has(parent)) asked.set(parent, Boolean(parent.querySelector(":scope > [role=switch],:scope > [role=checkbox],:scope > [role=radio]")));
+  return asked.get(parent);
+};
 if (!fieldsOnly && wanted.length) {
   for (const el of texts) {
-    // The caption of a box or switch is not what is pressed; where that one cannot be seen, nothing is.
-    if (seenRank.has(el) || el instanceof SVGElement || (el.parentElement && el.parentElement !== document.body && el.parentElement.querySelector(":scope > [role=switch],:scope > [role=checkbox],:scope > [role=radio]"))) continue;
+    if (seenRank.has(el) || el instanceof SVGElement) continue;
     const own = folded(ownText(el));
     if (!own || own.length > 120) continue;
     const hits = wanted.filter((word) => own.includes(word)).length;
-    if (hits >= Math.max(1, Math.ceil(wanted.length * 0.6)) && !el.closest("a[href],button,label,[role=button],[role=link]")) { found.push(el); seenRank.set(el, "text"); }
+    if (hits >= Math.max(1, Math.ceil(wanted.length * 0.6)) && !el.closest("a[href],button,label,[role=button],[role=link]") && !captions(el.parentElement)) { found.push(el); seenRank.set(el, "text"); }
   }
 }
 found.sort((a, b) => (a === b ? 0 : a.compareDocumentPosition(b) & Node.DOCUMENT_POSITION_FOLLOWING ? -1 : 1));

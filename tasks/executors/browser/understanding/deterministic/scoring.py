@@ -149,6 +149,8 @@ class Page:
 
     def _is_named(self, reading: Reading) -> bool:
         """Whether a verb that was taken for ours ("select the flight") is what controls of this page are called."""
+        if reading.verb in ("", "click", "press", "tap", "hit") or not reading.name:
+            return False
         return reading.verb in self._begin and not reading.name.lower().startswith(reading.verb)
 
     def _name_score(self, item: dict[str, Any], reading: Reading) -> tuple[float, str, list[str]]:
