@@ -62,6 +62,9 @@ def test_what_was_there_is_there_again_and_what_is_there_is_not_lost_by_mistake(
     backup.dump(old, folder)
     new = {**old, "DATABASE_URL": new_database(f"new_{os.getpid()}"), "MEDIA_ROOT": str(tmp_path / "new")}
     backup.load(new, folder)
+    with psycopg.connect(new["DATABASE_URL"]) as connection:
+        fenced = connection.execute("SELECT count(*) FROM agency_tasks WHERE epoch = 1000000").fetchone()
+    assert fenced == (2,), "a worker of before must not end what is claimed from now on"
     assert titles(new) == titles(old) == [("Reads", "pending"), ("Writes", "pending")]
     assert (tmp_path / "new" / "artifacts" / "a.txt").read_text() == "kept"
     with pytest.raises(LocalError, match="holds tasks already"):

@@ -73,9 +73,10 @@ def test_a_claim_takes_exactly_the_next_epoch(epoch: str) -> None:
     assert code(refused) == "TX003"
 
 
-def test_nothing_but_a_claim_takes_an_epoch() -> None:
+@pytest.mark.parametrize("epoch", ["epoch + 1", "epoch + 7"])
+def test_nothing_but_a_claim_takes_an_epoch(epoch: str) -> None:
     with pytest.raises(DatabaseError) as refused, transaction.atomic():
-        move(task_in(Status.PENDING), "queued", epoch="epoch + 1")
+        move(task_in(Status.PENDING), "queued", epoch=epoch)
     assert code(refused) == "TX003"
 
 
