@@ -17,13 +17,16 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
+from tasks.executors.browser.launch import find_programs
+
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 
 def _options() -> webdriver.ChromeOptions:
     options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium-headless-shell") or shutil.which("chromium") or ""
+    # The program itself: Debian's wrapper of the same name does not hand its process over, so quit() would leave the browser.
+    options.binary_location = find_programs().browser
     for argument in ("--headless", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1280,900", "--lang=en"):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
