@@ -24,6 +24,7 @@ class Scheduler(DatabaseScheduler):
     """Rings a tick a second without writing it down each second: an idle product leaves its database alone."""
 
     sync_every = WRITE_S
+    _dirty: set[str]
     _look_at = 0.0
 
     def schedule_changed(self) -> bool:

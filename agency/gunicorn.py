@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
+from typing import Any
 
 worker_class = "gthread"
 workers = int(os.environ.get("WEB_WORKERS", "2"))
@@ -17,3 +19,8 @@ max_requests_jitter = 5_000
 if Path("/dev/shm").is_dir():  # noqa: S108
     worker_tmp_dir = "/dev/shm"  # noqa: S108  (heartbeats of the workers, never on a slow disk)
 control_socket_disable = True
+
+
+def post_worker_init(worker: Any) -> None:
+    """What the start loaded stays: the collector need not walk it again and again."""
+    gc.freeze()

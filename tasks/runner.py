@@ -44,7 +44,7 @@ OVERTIME_GRACE_S = 2.0
 #: A worker with more than this share of its slots stuck ends itself; its supervisor starts a fresh one.
 STUCK_SHARE = 0.1
 #: A busy worker gathers freed slots for this long before it claims again, in seconds.
-GATHER_S = 0.005
+GATHER_S = 0.002
 #: A worker that fills all its slots wakes another one at most this often, in seconds.
 PASS_ON_S = 0.5
 #: What a stopping worker hands back must be written within this time, in seconds.

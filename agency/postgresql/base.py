@@ -5,7 +5,7 @@ restart of PostgreSQL every idle connection is dead, so with eight of them each 
 failed, for more than 20 s. Here the first dead connection empties the pool: what comes next is new.
 
 A check is a round trip, as dear as the one INSERT that many requests come for. A server that goes away says so on the
-socket: one that is silent, and that answered a few seconds ago, is taken without asking.
+socket: one that is silent, and that answered a minute ago or less, is taken without asking.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from django.db.backends.postgresql import base
 from psycopg_pool import ConnectionPool
 
 DRAIN_AT_MOST_EVERY = 1.0  # seconds; threads that find dead connections together empty the pool once
-ASK_EVERY = 5.0  # seconds; an answer holds for so long, for networks that drop a connection without a word
+ASK_EVERY = 60.0  # seconds; an answer holds for so long, for networks that forget a connection that lies idle
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
