@@ -102,7 +102,10 @@ class Runner:
         self._lock = threading.Lock()
         self._bell = threading.Event()
         self._stopping = threading.Event()
+        #: The queue may hold more than was claimed: a slot that gets free looks.
         self._more_waits = False
+        #: All that may be held is held: with free slots, an end that is written down looks.
+        self._full = False
         self._passed_on = 0.0
         self._recover = False
         self._pool = Slots(slots, f"{queue}-slot")
@@ -188,6 +191,9 @@ class Runner:
         while not self._stopping.is_set():
             free = self._free()
             if free <= 0:
+                self._more_waits = self._full = True
+                free = self._free()  # who left before the mark was set rang no bell
+            if free <= 0:
                 return
             rows = lifecycle.claim(self.queue, self.name, free, list(registry.known()))
             self._more_waits = len(rows) == free
@@ -266,7 +272,9 @@ class Runner:
     def _written(self, held: Held) -> None:
         with self._lock:
             self._held.pop(held.row["execution_id"], None)
-        if self.queue == QUARANTINE:
+            unblocks = self._full and self._busy < self.slots
+            self._full = self._full and not unblocks
+        if unblocks or self.queue == QUARANTINE:
             self._bell.set()
 
     def _slot_freed(self, held: Held) -> None:

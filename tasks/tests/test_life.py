@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
 
-from tasks import services
+from tasks import lifecycle, services
 from tasks.actors import Actor
 from tasks.errors import Conflict
-from tasks.models import TaskEvent
+from tasks.models import AgencyTask, TaskEvent
 from tasks.runner import Runner
-from tasks.tests.conftest import wait_status
+from tasks.tests.conftest import wait_for, wait_status
 from tasks.tests.factories import ReviewerFactory, UserFactory, make_task
 from tasks.tests.target import Target
 
@@ -124,3 +125,25 @@ def test_a_task_waits_for_those_it_depends_on(runner: Runner, target: Target) ->
     assert target.entered.wait(10)
     target.gate.set()
     wait_status(second, "completed")
+
+
+def test_a_worker_that_waited_for_its_recorder_goes_on_without_another_ring(
+    transactional_db: None, settings: Any, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ends that are not written yet count as held: with all slots free and all holds taken nobody but the recorder rings."""
+    settings.POLL_SECONDS = 3600
+    held_up, finish = threading.Event(), lifecycle.finish_many
+    monkeypatch.setattr(lifecycle, "finish_many", lambda *given, **also: held_up.wait(60) and finish(*given, **also))
+    tasks = [make_task(executionConfig=call(target, "/ok")) for _ in range(12)]
+    worker = Runner("io", 2)
+    worker.start()
+    try:
+        worker.ring()
+        wait_for(lambda: len(worker._held) == 4 and worker.busy == 0)
+        worker.ring()  # heard in vain: nothing more may be held
+        held_up.set()
+        wait_for(lambda: not AgencyTask.objects.exclude(status="completed").exists())
+    finally:
+        held_up.set()
+        worker.drain(5)
+    assert {execution.attempt for task in tasks for execution in task.executions.all()} == {1}
