@@ -29,7 +29,7 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "rescue lost attempts": every(5, "tasks.jobs.reap"),
     "end orphaned browsers": every(30, "tasks.jobs.reap_browsers", queue="browser"),
     "remind of reviews": every(30, "tasks.jobs.review_clocks"),
-    "rescue and announce messages": every(5, "webhooks.jobs.sweep"),
+    "rescue and announce messages": every(10, "webhooks.jobs.sweep"),
     "forget what is old": every(600, "reports.jobs.prune"),
     "count what changed": every(60, "reports.jobs.refresh_rollups"),
     "count what is recent anew": every(86_400, "reports.jobs.sweep_rollups"),

@@ -129,8 +129,8 @@ class Bench:
         return {"submit to start, 20/s, p50 ms": float(p50), "submit to start, 20/s, p99 ms": float(p99)}
 
     def idle(self, product: Stage, url: str) -> dict[str, float]:
-        """Twenty quiet seconds."""
-        time.sleep(5)
+        """Twenty quiet seconds, when the start and what it left to do are over."""
+        time.sleep(30)
         processes = [
             psutil.Process(pid) for name in product.supervisor.programs if (pid := product.supervisor.pid(name))
         ]

@@ -117,7 +117,9 @@ class Page:
                 return value
             time.sleep(0.02)
         body = self.driver.execute_script("return document.body.innerText")[:1500]
-        raise AssertionError(f"not within {seconds} s at {self.driver.current_url}:\n{body}")
+        focus = self.driver.execute_script("return document.activeElement.outerHTML.slice(0, 200)")
+        said = self.driver.execute_script("return (document.getElementById('status') || {}).textContent")
+        raise AssertionError(f"not within {seconds} s at {self.driver.current_url}: {said=} {focus=}\n{body}")
 
     def says(self, words: str) -> Page:
         """Waits until the page says something."""
