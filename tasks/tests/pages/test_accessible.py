@@ -108,8 +108,7 @@ def test_dialogs_take_the_focus_and_give_it_back(page: Page) -> None:
     page.sign_in(here.ben).queue(f"{here.high.pk}/")
     for key, name in {"r": "reject", "a": "confirm", "q": "ask", "s": "defer", "?": "help"}.items():
         is_open = f"return document.getElementById('{name}').open"
-        page.press(key)
-        page.wait(lambda is_open=is_open: page.driver.execute_script(is_open))
+        page.press_until(key, lambda is_open=is_open: page.driver.execute_script(is_open))
         inside = f"return document.getElementById('{name}').contains(document.activeElement)"
         assert page.driver.execute_script(inside), name
         assert page.violations() == [], name
