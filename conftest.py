@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import hypothesis
 import pytest
 from django.conf import settings
+
+# The same examples every time, and no verdict on how fast this machine makes them.
+hypothesis.settings.register_profile(
+    "suite", derandomize=True, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("suite")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -178,7 +178,9 @@ def check(task: AgencyTask) -> None:
     assert len(people) >= task.approvals_required, f"{task.status} with {people}"
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(
     quorum=st.integers(1, 3),
     four_eyes=st.booleans(),
