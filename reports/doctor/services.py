@@ -130,8 +130,7 @@ def files() -> Iterator[Finding]:
     folder = Path(settings.MEDIA_ROOT)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         yield bad("files", f"{folder} cannot be written: {error.strerror}", "Give it to the user the workers run as.")
         return

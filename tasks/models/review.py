@@ -13,7 +13,8 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from tasks.models.task import AgencyTask, Risk
+from tasks.models.choices import Risk
+from tasks.models.task import AgencyTask
 
 
 def _words(help_text: str) -> ArrayField:
