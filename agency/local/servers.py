@@ -303,6 +303,7 @@ class Valkey(Server):
             "save": '""',
             "maxmemory-policy": "noeviction",
             "daemonize": "no",
+            "set-proc-title": "no",  # its command line tells whose it is, to the next start after a kill -9
         }
 
     def _known(self, name: str) -> str | None:

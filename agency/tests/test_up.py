@@ -133,9 +133,12 @@ def test_a_killed_supervisor_takes_its_programs_along_and_the_next_finds_the_dat
     home.start()
     orphans = [child.pid for child in home.children() if "celery" in " ".join(child.cmdline())]
     assert len(orphans) == 5
+    servers = [home.pid_of(words) for words in ("bin/postgres", "valkey-server")]
     home.process.kill()
     home.process.wait()
     home.until(lambda: not any(alive(pid) for pid in orphans), "workers and beat have ended")
     home.start()
     assert home.ready()
     assert "login" not in home.said()  # the admin of the first time is still there
+    assert not [pid for pid in servers if alive(pid)]
+    assert "ended; it starts again" not in home.said()
