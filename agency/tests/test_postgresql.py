@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 import uuid
 
+import psutil
 import psycopg
 import pytest
 from django.db import connections
@@ -65,16 +66,24 @@ def fill(connect):
         thread.join()
 
 
+def kill(server):
+    """The server dies, and with it, a moment later, what served each connection: until then a query may still break off."""
+    backends = psutil.Process(server.pid).children(recursive=True)
+    server.kill()
+    _, left = psutil.wait_procs(backends, 30)
+    assert left == []
+
+
 def test_the_first_request_after_a_restart_is_answered_however_many_connections_died(server, connect):
     fill(connect)
-    server.kill()
+    kill(server)
     server.start()
     assert answer(connect()) == (1,)
 
 
 def test_a_request_waits_for_a_server_that_is_on_its_way_back(server, connect):
     fill(connect)
-    server.kill()
+    kill(server)
     back = threading.Timer(1.0, server.start)
     back.start()
     assert answer(connect()) == (1,)
@@ -90,8 +99,8 @@ def test_a_connection_that_answered_a_moment_ago_is_asked_again_only_when_the_se
 ):
     asked, check = [], ConnectionPool.check_connection
     monkeypatch.setattr(ConnectionPool, "check_connection", lambda connection: (asked.append(1), check(connection)))
-    answer(connect())
-    answer(connect())
+    fill(connect)
+    fill(connect)  # each of the pool's connections has been asked once
     known, ours = len(asked), connect()
     for _ in range(5):
         assert answer(ours) == (1,)
