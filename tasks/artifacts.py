@@ -7,18 +7,21 @@ import errno
 import hashlib
 import logging
 import uuid
+from collections.abc import Collection, Iterable
 from pathlib import PurePosixPath
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db.models import Sum
 from django.utils import timezone
 
+from tasks import access
 from tasks.errors import NotFound
 from tasks.executors.base import TaskSnapshot
-from tasks.models import AgencyTask, Artifact
+from tasks.models import Artifact
 
 logger = logging.getLogger(__name__)
 
@@ -62,13 +65,27 @@ def shown(row: Artifact) -> dict[str, Any]:
     }
 
 
-def read_for(artifact_id: int, task: TaskSnapshot) -> bytes:
-    """The bytes of an artifact that a task may use: its own, or one of the same creator's tasks. Raises NotFound."""
-    row = Artifact.objects.select_related("task").filter(pk=artifact_id).first()
-    if row is None or not (row.task_id == task.id or _same_creator(row.task, task)):
+def read_for(artifact_id: int, task: TaskSnapshot) -> tuple[str, bytes]:
+    """Name and bytes of an artifact that a task may use: its own, or one its creator may see. Raises NotFound, OSError."""
+    row = Artifact.objects.filter(pk=artifact_id).first()
+    if row is None or not (row.task_id == task.id or row.pk in _seen_by(task.created_by_id, [row.pk])):
         raise NotFound("No such artifact")
     with row.file.open("rb") as file:
-        return bytes(file.read())
+        return row.name, bytes(file.read())
+
+
+def unseen(ids: Iterable[int], person: Any) -> set[int]:
+    """Those of the artifacts that this person may not see, or that are not there."""
+    wanted = set(ids)
+    return wanted - _seen_by(person.pk, wanted)
+
+
+def _seen_by(person_id: int | None, ids: Collection[int]) -> set[int]:
+    person = get_user_model().objects.filter(pk=person_id, is_active=True).first() if person_id else None
+    if person is None:
+        return set()
+    tasks = access.visible_to(person)
+    return set(Artifact.objects.filter(pk__in=ids, task__in=tasks.values("pk")).values_list("pk", flat=True))
 
 
 def prune(days: int, batch: int = PRUNE_BATCH) -> int:
@@ -85,10 +102,6 @@ def prune(days: int, batch: int = PRUNE_BATCH) -> int:
         except OSError as error:
             logger.warning("artifact file %s could not be removed: %s", row.file.name, error)
     return len(rows)
-
-
-def _same_creator(owner: AgencyTask, task: TaskSnapshot) -> bool:
-    return task.created_by_id is not None and owner.created_by_id == task.created_by_id
 
 
 def _check_size(task: TaskSnapshot, size: int) -> None:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from pydantic import ValidationError
 
 from agency import credentials
-from tasks import copying, digest
+from tasks import artifacts, copying, digest
 from tasks.actors import Actor
 from tasks.errors import Invalid
 from tasks.executors import registry
@@ -93,6 +93,22 @@ def _asked_by_nobody(executor: Executor[Any], actor: Actor) -> list[str]:
     return [f"It shows more than its sender's own tasks, and its sender has no account with {executor.permission}"]
 
 
+def _check_artifacts(executor: Executor[Any], config: Any, actor: Actor, place: str) -> None:
+    """Raises Invalid when a person names a file they may not see; it might as well not exist.
+
+    A part of the system may name any: the attempt looks again at whose task it is.
+    """
+    named = executor.artifacts(config)
+    unseen = artifacts.unseen([number for _, number in named], actor.person) if named and actor.person else set()
+    errors = [
+        FieldError(f"#{place}/{path}", "unknown_artifact", f"artifact {number} does not exist")
+        for path, number in named
+        if number in unseen
+    ]
+    if errors:
+        raise Invalid(errors)
+
+
 def check_config(
     task_type: str, raw: dict[str, Any], actor: Actor, root: str = "", *, before: dict[str, Any] | None = None
 ) -> Checked:
@@ -102,6 +118,7 @@ def check_config(
     """
     executor, config, place = typed_config(task_type, raw, root)
     check_permission(executor, actor, root)
+    _check_artifacts(executor, config, actor, place)
     try:
         stored, _ = credentials.absorb(raw, actor.person, executor.hosts(config), before=before)
     except credentials.CredentialError as error:

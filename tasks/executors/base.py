@@ -240,6 +240,10 @@ class Executor(ABC, Generic[C]):
         """The hosts its inline secrets may be sent to, as agency.http.host_of spells them."""
         return []
 
+    def artifacts(self, config: C) -> list[tuple[str, int]]:
+        """The artifacts it uses, each with its place in the config: whoever asks for the work must be allowed to see them."""
+        return []
+
     def timeout_s(self, config: C) -> float:
         """Seconds one attempt may take."""
         return self.default_timeout_s

@@ -64,10 +64,11 @@ def test_who_may_not_see_the_task_gets_404_for_its_artifacts() -> None:
     assert Api().client.get(f"/api/v1/artifacts/{number}/").status_code == 401
 
 
-def test_a_task_uploads_artifacts_of_its_own_creator_only() -> None:
+def test_a_task_uploads_only_artifacts_that_its_creator_may_see() -> None:
     ana, ben = UserFactory(), UserFactory()
     number = kept(attempt_of(ana), data=b"a plan")
-    assert artifacts.read_for(number, attempt_of(ana)) == b"a plan"
+    assert artifacts.read_for(number, attempt_of(ana)) == ("page.html", b"a plan")
+    assert artifacts.read_for(number, attempt_of(UserFactory(is_staff=True)))[1] == b"a plan", "staff sees every task"
     with pytest.raises(NotFound):
         artifacts.read_for(number, attempt_of(ben))
 

@@ -81,7 +81,7 @@ def _session(
 ) -> Iterator[tuple[BrowserSession, bool, Engine | None]]:
     """The browser that was kept for the answer if there is one, else a fresh one; whether it was kept; its own engine."""
     if resumed is not None:
-        with parking.taken_up(resumption.key_of(ctx)) as kept:
+        with parking.taken_up(resumed.key) as kept:
             if kept is not None:
                 yield kept, True, None
                 return

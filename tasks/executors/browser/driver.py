@@ -13,6 +13,7 @@ from selenium.common.exceptions import (
     UnexpectedAlertPresentException,
     WebDriverException,
 )
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webdriver import WebDriver
 from selenium.webdriver.remote.webelement import WebElement
 from urllib3.exceptions import HTTPError  # noqa: TID251 - what the driver's client raises, nothing is requested with it
@@ -23,6 +24,9 @@ from tasks.executors.browser.page import script
 DRIVER_ERRORS = (WebDriverException, HTTPError)
 #: The driver's own clock runs out before the client's, so that a slow page is told from a dead driver.
 CLIENT_GRACE_S = 5.0
+#: Typed before every text. A field ignores it (WebDriver's null key); a field that a page has just turned into one for
+#: files takes text as paths, and no path begins so. Without it a page could be handed any file of this machine.
+NO_PATH = Keys.NULL
 _BROKEN = ("disconnected", "crashed", "not connected", "invalid session", "target window already closed", "tab crashed")
 
 T = TypeVar("T")

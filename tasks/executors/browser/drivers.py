@@ -54,10 +54,12 @@ def _local(ctx: Context) -> Iterator[BrowserSession]:
 
 def session_of(lease: Lease) -> BrowserSession:
     """A pool's lease as a session."""
+    browser = lease.browser
     session = BrowserSession(
-        kind="local", driver=lease.browser.driver, end=lease.browser.kill, warm=lease.warm, lease=lease
-    )
-    session.own_only({lease.browser.home})
+        kind="local", driver=browser.driver, end=browser.kill, warm=lease.warm, lease=lease, folder=browser.group.folder,
+        devtools=browser.devtools, context=lease.context,
+    )  # fmt: skip
+    session.own_only({browser.home})
     return session
 
 

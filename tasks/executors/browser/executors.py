@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from agency.http import host_of
 from tasks.executors.base import Context, Effect, Executor, Outcome, Preview
 from tasks.executors.browser.config import BrowserConfig, ExtractionConfig
-from tasks.executors.browser.step_config import Click, Navigate, Step, Type
+from tasks.executors.browser.step_config import Click, Navigate, Step, Type, Upload
 
 
 class BrowserAutomation(Executor[BrowserConfig]):
@@ -35,6 +35,15 @@ class BrowserAutomation(Executor[BrowserConfig]):
         """Typed secrets are for the hosts that are opened."""
         urls = [step.url for step in config.steps if isinstance(step, Navigate)]
         return list(dict.fromkeys(host_of(url) for url in urls))
+
+    def artifacts(self, config: BrowserConfig) -> list[tuple[str, int]]:
+        """The files it uploads."""
+        spelling = "automationSteps" if config.automation_steps else "browserActions"
+        return [
+            (f"{spelling}/{n}", step.artifact)
+            for n, step in enumerate(config.steps)
+            if isinstance(step, Upload) and step.artifact is not None
+        ]
 
     def review_reasons(self, config: BrowserConfig) -> list[str]:
         """A task that signs in acts in somebody's name."""

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from selenium.webdriver.remote.webdriver import WebDriver
 
-from agency.http import OutboundError, check_url
+from agency.http import OutboundError, check_url, resolve
 from tasks.executors.browser.driver import ask, cdp, run_script, settle
 from tasks.executors.browser.errors import NavigationFailed, NavigationRefused, StepFailed
 
@@ -55,6 +55,19 @@ def check_address(url: str) -> None:
         check_url(url)
     except OutboundError as error:
         raise NavigationRefused(str(error)) from error
+
+
+def check_target(url: str) -> None:
+    """As `check_address`, with every address its name leads to now; for browsers that are not behind our proxy.
+
+    What their pages load is theirs to filter.
+    """
+    check_address(url)
+    parts = urlsplit(url)
+    try:
+        resolve(parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
+    except OutboundError as error:
+        raise NavigationRefused(f"{host_of(url)}: {error}") from error
 
 
 def open_page(driver: WebDriver, url: str, *, fail_on_http_error: bool = True) -> PageState:

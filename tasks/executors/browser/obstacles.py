@@ -7,7 +7,7 @@ from typing import Any
 from selenium.webdriver.remote.webelement import WebElement
 
 from tasks.executors.browser import effects
-from tasks.executors.browser.driver import ask, run_script
+from tasks.executors.browser.driver import NO_PATH, ask, run_script
 from tasks.executors.browser.errors import PersonNeeded, StepFailed
 from tasks.executors.browser.run import Run
 from tasks.executors.browser.step_config import Step, Type
@@ -41,7 +41,7 @@ def give_code(run: Run, code: str) -> dict[str, Any]:
     run.secrets.append(code)
     effects.watch(run)
     ask(field.clear)
-    ask(field.send_keys, code)
+    ask(field.send_keys, NO_PATH + code)
     submit = ask(
         run.driver.execute_script,
         "const form = arguments[0].form; return form && form.querySelector('button:not([type=button]),input[type=submit]')",

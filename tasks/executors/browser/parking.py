@@ -1,7 +1,8 @@
 """A browser that waits for a person's answer: set aside with its page, and taken up again by whichever worker goes on.
 
 The parked browser leaves its pool. It stays the child of the process that parked it, which ends it when its time is
-over; any worker process of the same machine may take it up, by renaming one file, and ends it when done.
+over; any worker process of the same machine may take it up, by renaming one file, and ends it when done or parks it
+again. The key names the attempt that asked: a browser that stands at an earlier question is never gone on with.
 """
 
 from __future__ import annotations
@@ -26,8 +27,10 @@ from selenium.webdriver.remote.file_detector import UselessFileDetector
 from selenium.webdriver.remote.webdriver import WebDriver
 
 from tasks.executors.browser import processes
+from tasks.executors.browser.devtools import DevTools, DevToolsError
 from tasks.executors.browser.driver import DRIVER_ERRORS
 from tasks.executors.browser.launch import LocalBrowser
+from tasks.executors.browser.pool import Lease
 from tasks.executors.browser.sessions import BrowserSession
 
 logger = logging.getLogger(__name__)
@@ -48,39 +51,61 @@ class _AttachedDriver(WebDriver):
 
 def park(session: BrowserSession, key: str) -> bool:
     """Sets the session's browser aside under `key`. False when there is no room, or nothing to park."""
-    lease = session.lease
-    if lease is None or session.broken or settings.BROWSER_PARK_SECONDS <= 0:
+    note = session.note or (_note_of(session.lease) if session.lease else None)
+    if note is None or session.broken or session.folder is None or settings.BROWSER_PARK_SECONDS <= 0:
         return False
+    if session.lease is not None and not _has_room(key):
+        return False
+    until = time.monotonic() + settings.BROWSER_PARK_SECONDS
+    _write(session.folder / PARKED, note | {"key": key, "window": session.driver.current_window_handle, "until": until})
+    session.parked = True
+    if session.lease is not None:
+        session.lease.parked = True
+        _watch(session.lease.browser, key)
+    return True
+
+
+def _has_room(key: str) -> bool:
     with _lock:
         if len(_parked) >= MOST_PARKED:
             return False
         _parked.add(key)
+    return True
+
+
+def _note_of(lease: Lease) -> dict[str, Any]:
+    """What another process needs to go on in this browser."""
     browser = lease.browser
-    note = {
-        "key": key,
+    return {
         "hub": browser.driver.command_executor.client_config.remote_server_addr,  # type: ignore[union-attr]
         "session": browser.driver.session_id,
-        "window": browser.driver.current_window_handle,
+        "profile": browser.driver.capabilities["chrome"]["userDataDir"],
+        "context": lease.context,
         "home": browser.home,
         "pid": browser.group.process.pid,
     }
-    _write(browser.group.folder / PARKED, note)
-    lease.parked = True
+
+
+def _watch(browser: LocalBrowser, key: str) -> None:
     threading.Thread(target=_keep, args=(browser, key), daemon=True, name="parked-browser").start()
-    return True
 
 
 @contextmanager
 def taken_up(key: str) -> Iterator[BrowserSession | None]:
-    """The session parked under `key`, to go on with; None when it is gone. It is ended afterwards."""
+    """The session parked under `key`, to go on with; None when it is gone. It is ended afterwards, unless parked again."""
     note, folder = _take(key)
     if note is None or folder is None:
         yield None
         return
+    session: BrowserSession | None = None
     try:
-        yield _attached(note, folder)
+        session = _attached(note, folder)
+        yield session
     finally:
-        _end(int(note["pid"]), folder)
+        if session is not None and session.devtools is not None:
+            session.devtools.close()
+        if session is None or not session.parked:
+            _end(int(note["pid"]), folder)
 
 
 def _attached(note: dict[str, Any], folder: Path) -> BrowserSession | None:
@@ -98,10 +123,14 @@ def _attached(note: dict[str, Any], folder: Path) -> BrowserSession | None:
     try:
         processes.write_record(folder, int(note["pid"]))
         driver.switch_to.window(note["window"])
-    except (*DRIVER_ERRORS, psutil.Error, OSError) as error:
+        devtools = DevTools.connect(Path(note["profile"]))
+    except (*DRIVER_ERRORS, DevToolsError, psutil.Error, OSError) as error:
         logger.info("a parked browser does not answer: %s", type(error).__name__)
         return None
-    session = BrowserSession("local", driver, lambda: _end(int(note["pid"]), folder), warm=True)
+    session = BrowserSession(
+        "local", driver, lambda: _end(int(note["pid"]), folder), warm=True, folder=folder, devtools=devtools,
+        context=note["context"], note=note,
+    )  # fmt: skip
     session.own_only({note["home"]})
     return session
 
@@ -121,11 +150,10 @@ def _take(key: str) -> tuple[dict[str, Any] | None, Path | None]:
 
 
 def _keep(browser: LocalBrowser, key: str) -> None:
-    """Ends the browser when nobody took it up in time, or when whoever did is done."""
-    until = time.monotonic() + settings.BROWSER_PARK_SECONDS
+    """Ends the browser when nobody took it up in time, or when whoever did is done or died."""
     try:
         while browser.group.alive():
-            if time.monotonic() > until and _expire(browser.group.folder):
+            if _is_over(browser.group.folder):
                 logger.info("a browser parked for an answer is ended: its time is over")
                 break
             time.sleep(_CHECK_EVERY_S)
@@ -135,9 +163,12 @@ def _keep(browser: LocalBrowser, key: str) -> None:
             _parked.discard(key)
 
 
-def _expire(folder: Path) -> bool:
-    """True when nobody has it: not taken up, or taken by a process that died."""
+def _is_over(folder: Path) -> bool:
+    """True when its time has passed (it can then no longer be taken up), or when who took it up died."""
     try:
+        until = float(json.loads((folder / PARKED).read_text())["until"])
+        if time.monotonic() < until:
+            return False
         (folder / PARKED).unlink()
         return True
     except FileNotFoundError:

@@ -6,10 +6,9 @@ import logging
 import time
 from typing import Any
 
-from agency import credentials
 from tasks.artifacts import StorageFull
 from tasks.executors.base import Failed, Lost, NeedsInput, Outcome
-from tasks.executors.browser import obstacles, pictures, resumption
+from tasks.executors.browser import obstacles, resumption
 from tasks.executors.browser.driver import DRIVER_ERRORS, AlertOpen, set_timeouts
 from tasks.executors.browser.effects import AlreadyDone
 from tasks.executors.browser.errors import BrowserError, PersonNeeded, SessionBroken, StepFailed, Unsure
@@ -199,7 +198,7 @@ class Performance:
 
     def _record(self, step: Step, status: str, took_ms: int, told: dict[str, Any]) -> None:
         run = self.run
-        detail = credentials.redact({"type": step.type, **told}, run.secrets)
+        detail = run.masked({"type": step.type, **told})
         entry = {"index": run.index, "name": step.says(), "status": status, "durationMs": took_ms, **detail}
         self.results = [*(kept for kept in self.results if kept["index"] != run.index), entry]
         run.ctx.record_step(run.index, len(self.steps), step.says(), status, duration_ms=took_ms, detail=detail)
@@ -209,7 +208,7 @@ class Performance:
             self.run.warn(f"no more than {MOST_SCREENSHOTS} screenshots are kept")
             return None
         self._pictures += 1
-        picture = pictures.take(self.run.driver)
+        picture = self.run.picture()
         return self.run.keep(f"{name}.{picture.ending}", picture.content_type, picture.data)
 
     def _picture_of_failure(self) -> dict[str, Any] | None:
@@ -237,7 +236,7 @@ class Performance:
             "healed": run.understanding.memory.healed if isinstance(run.understanding.memory, StoredMemory) else [],
         }
         told |= {name: value for name, value in optional.items() if value}
-        return dict(credentials.redact(told, run.secrets))
+        return dict(run.masked(told))
 
 
 def _always(kind: str) -> list[dict[str, Any]]:

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webdriver import WebDriver
 from selenium.webdriver.remote.webelement import WebElement
 
-from tasks.executors.browser.driver import AlertOpen, ask, cdp
+from tasks.executors.browser.driver import AlertOpen, ask, cdp, run_script
 from tasks.executors.browser.errors import StepFailed
+
+logger = logging.getLogger(__name__)
 
 FULL_PAGE_PIXELS = 8_000
 MOST_BYTES = 2 << 20
 _QUALITY = 60
-# Passwords and the secrets we typed are painted over while the picture is taken.
-_COVER = """
-const style = document.createElement("style");
-style.id = "agency-cover";
-style.textContent = "input[type=password],[data-agency-secret]{color:transparent!important;-webkit-text-security:disc!important;text-shadow:none!important;caret-color:transparent!important}";
-document.documentElement.appendChild(style);
-"""
-_UNCOVER = "const style = document.getElementById('agency-cover'); if (style) style.remove();"
+#: Frames are looked into as far as instructions look.
+_MOST_FRAMES, _DEEPEST_FRAME = 12, 3
+_UNCOVER = "if (window.__agencyUncover) window.__agencyUncover(); delete window.__agencyUncover"
 _HEIGHT = "return Math.max(document.documentElement.scrollHeight, document.body ? document.body.scrollHeight : 0)"
 
 
@@ -37,9 +36,17 @@ class Picture:
     ending: str
 
 
-def take(driver: WebDriver, *, full_page: bool = False, element: WebElement | None = None) -> Picture:
-    """The window, the whole page (at most 8,000 pixels high) or one element. Raises StepFailed."""
-    with _covered(driver):
+def take(
+    driver: WebDriver, *, full_page: bool = False, element: WebElement | None = None, secrets: Sequence[str] = ()
+) -> Picture:
+    """The window, the whole page (at most 8,000 pixels high) or one element; passwords and `secrets` are covered.
+
+    With secrets every frame is covered: the driver is then left in the top document, or in the element's frame.
+    Raises StepFailed, also when a secret could not be covered.
+    """
+    if secrets and element is None:
+        ask(driver.switch_to.default_content)
+    with _covered(driver, [secret for secret in secrets if len(secret) > 1]):
         if element is not None:
             return _checked(Picture(ask(lambda: element.screenshot_as_png), "image/png", "png"))
         return _checked(
@@ -71,9 +78,25 @@ def _checked(picture: Picture) -> Picture:
 
 
 @contextmanager
-def _covered(driver: WebDriver) -> Iterator[None]:
-    ask(driver.execute_script, _COVER)
+def _covered(driver: WebDriver, secrets: list[str]) -> Iterator[None]:
+    deep = _DEEPEST_FRAME if secrets else 0
+    _in_frames(driver, lambda: run_script(driver, "cover", secrets), deep)
     try:
         yield
     finally:
-        ask(driver.execute_script, _UNCOVER)
+        _in_frames(driver, lambda: ask(driver.execute_script, _UNCOVER), deep)
+
+
+def _in_frames(driver: WebDriver, work: Callable[[], object], deep: int) -> None:
+    """Does it in the current frame and in those below, and comes back."""
+    work()
+    if not deep:
+        return
+    for frame in ask(driver.find_elements, By.CSS_SELECTOR, "iframe,frame")[:_MOST_FRAMES]:
+        try:
+            ask(driver.switch_to.frame, frame)
+        except StepFailed as error:
+            logger.debug("a frame went away: %s", error)
+            continue
+        _in_frames(driver, work, deep - 1)
+        ask(driver.switch_to.parent_frame)

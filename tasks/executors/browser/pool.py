@@ -38,17 +38,13 @@ class Limits:
 
 @dataclass
 class Lease:
-    """One browser, lent to one task: `context` is the id of its fresh profile. `keep` says who owns it afterwards."""
+    """One browser, lent to one task: `context` is the id of its fresh profile. A `parked` one does not come back."""
 
     browser: LocalBrowser
     context: str
     warm: bool
     broken: bool = False
     parked: bool = False
-
-    @property
-    def downloads(self) -> Path:
-        return self.browser.group.folder / "downloads"
 
 
 class Pool:

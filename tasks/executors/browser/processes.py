@@ -77,14 +77,20 @@ class Group:
 
 
 def make_folder(base: Path, account: Account | None) -> Path:
-    """A private folder for one browser below `base`, with room for its profile, downloads and uploads."""
+    """A private folder for one browser below `base`, with room for its profile, downloads and uploads.
+
+    Records and uploads are written by the worker: where that is root, they lie beyond the browser's reach.
+    """
     base.mkdir(parents=True, exist_ok=True, mode=0o755)
     folder = Path(mkdtemp(prefix=PREFIX, dir=base))
     for name in ("tmp", "home", "downloads", "uploads"):
         (folder / name).mkdir()
     if account:
-        for path in (folder, *folder.iterdir()):
-            os.chown(path, account.uid, account.gid)
+        for path in (folder, folder / "uploads"):
+            path.chmod(0o711)
+        for name in ("tmp", "home", "downloads"):
+            (folder / name).chmod(0o700)
+            os.chown(folder / name, account.uid, account.gid)
     return folder
 
 

@@ -23,11 +23,13 @@ class Resumption:
     answers: dict[int, Answer] = field(default_factory=dict)
     state: dict[str, Any] = field(default_factory=dict)
     results: list[dict[str, Any]] = field(default_factory=list)
+    #: Under which the browser that stands at the last question is parked, if it is.
+    key: str = ""
 
 
-def key_of(ctx: Context) -> str:
-    """Under which a browser is parked: this run of this task."""
-    return f"{ctx.task.uuid}:{ctx.task.run_generation}"
+def key_of(ctx: Context, asked_by: int | None = None) -> str:
+    """Under which a browser is parked: the task, and the attempt that asked (this one if not given)."""
+    return f"{ctx.task.uuid}:{asked_by or ctx.task.execution_id}"
 
 
 def load(ctx: Context) -> Resumption | None:
@@ -39,15 +41,16 @@ def load(ctx: Context) -> Resumption | None:
             task_id=ctx.task.id, run_generation=ctx.task.run_generation, status="waiting_input"
         )
         .order_by("attempt")
-        .values_list("output", flat=True)
+        .values_list("pk", "output")
     )
     db.release()
-    questions = [output["resume"] for output in asked if isinstance(output, dict) and "resume" in output]
+    questions = [output["resume"] for _, output in asked if isinstance(output, dict) and "resume" in output]
     if not questions:
         return None
     given = dict(ctx.task.answer.get("answers") or {})
     last = questions[-1]
     resumption = Resumption(last["step"], last["kind"], state=last["state"], results=last["results"])
+    resumption.key = key_of(ctx, asked[-1][0])
     for n, question in enumerate(questions):
         text = given.get(question["key"], ctx.task.answer.get("answer") if n == len(questions) - 1 else None)
         if text is not None:
@@ -60,6 +63,7 @@ def note(run: Run, kind: str, candidates: list[dict[str, Any]], results: list[di
     state = {
         "frames": run.frames,
         "signedIn": run.signed_in,
+        "typed": run.typed,
         "extractions": run.extractions,
         "artifacts": run.artifacts,
         "doneEffects": run.done_effects,
@@ -76,7 +80,13 @@ def note(run: Run, kind: str, candidates: list[dict[str, Any]], results: list[di
 
 
 def restore(run: Run, state: dict[str, Any]) -> None:
-    """Puts a run where the asking attempt stood; for a browser that was kept."""
+    """Puts a run where the asking attempt stood; for a browser that was kept.
+
+    What was typed into its pages then is asked for again, to be masked in what they show now. Raises StepFailed.
+    """
+    for typed in state.get("typed", []):
+        run.secret(typed["reference"], typed["host"])
+    run.secrets += [answer.text for answer in run.answers.values() if answer.kind == "code"]
     run.frames = list(state.get("frames", []))
     run.signed_in = bool(state.get("signedIn"))
     run.extractions = list(state.get("extractions", []))

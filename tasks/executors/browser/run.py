@@ -11,10 +11,12 @@ from typing import Any
 from selenium.webdriver.remote.webdriver import WebDriver
 from selenium.webdriver.remote.webelement import WebElement
 
+from agency import credentials, redaction
 from tasks.executors.base import Context
-from tasks.executors.browser import locating
+from tasks.executors.browser import locating, pictures
 from tasks.executors.browser.driver import ask
 from tasks.executors.browser.errors import StepFailed, StepTimedOut
+from tasks.executors.browser.pictures import Picture
 from tasks.executors.browser.sessions import BrowserSession
 from tasks.executors.browser.step_config import Step, Targeted
 from tasks.executors.browser.understanding.base import Choice, Kind
@@ -51,6 +53,8 @@ class Run:
     costs: list[dict[str, Any]] = field(default_factory=list)
     #: Values that were typed from the credential store: masked wherever they would show.
     secrets: list[str] = field(default_factory=list)
+    #: Their references and the hosts they were typed for.
+    typed: list[dict[str, Any]] = field(default_factory=list)
     #: Frame selectors entered by a frame step; they hold until another one.
     frames: list[str] = field(default_factory=list)
     #: A secret was typed: what follows acts in somebody's name.
@@ -135,8 +139,49 @@ class Run:
             raise StepTimedOut("the step's time was over before it began")
         return self.left()
 
+    def secret(self, reference: dict[str, Any], host: str) -> str:
+        """The secret behind a reference, for a page of `host`; from now on it is masked. Raises StepFailed."""
+        try:
+            secret = credentials.resolve(reference, host=host, used_by=f"task {self.ctx.task.id}")
+        except credentials.CredentialError as error:
+            raise StepFailed(str(error), heals=False, code="credentials") from error
+        credentials.note(secret)
+        self.secrets.append(secret)
+        self.typed.append({"reference": reference, "host": host})
+        return secret
+
+    def masked(self, value: Any) -> Any:
+        """What pages showed, without the secrets that were typed into them, also where one was read as a number."""
+        numbers = {secret for secret in self.secrets if secret.isdigit()}
+        return credentials.redact(_without(value, numbers) if numbers else value, self.secrets)
+
+    def picture(self, *, full_page: bool = False, element: WebElement | None = None) -> Picture:
+        """A picture without passwords and typed secrets. Raises StepFailed."""
+        try:
+            return pictures.take(self.driver, full_page=full_page, element=element, secrets=self.secrets)
+        finally:
+            if self.secrets and self.frames:
+                self._return_to_frames()
+
+    def _return_to_frames(self) -> None:
+        ask(self.driver.switch_to.default_content)
+        for selector in self.frames:
+            frame = ask(locating.first_visible, self.driver, selector)
+            if frame is None:
+                return
+            ask(self.driver.switch_to.frame, frame)
+
     def keep(self, name: str, content_type: str, data: bytes) -> dict[str, Any]:
         """Stores an artifact and notes it."""
         stored = self.store(name, content_type, data)
         self.artifacts.append(stored)
         return stored
+
+
+def _without(value: Any, numbers: set[str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _without(item, numbers) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without(item, numbers) for item in value]
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return redaction.MASK if is_number and f"{value:.0f}" in numbers else value

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from selenium.webdriver.remote.webdriver import WebDriver
 
@@ -36,18 +37,18 @@ class BrowserSession:
     recording_url: str = ""
     warm: bool = False
     lease: Lease | None = None
+    #: The browser's own folder on this machine; None for a remote browser.
+    folder: Path | None = None
+    devtools: DevTools | None = None
+    #: The browser context of the task; empty for the browser's own.
+    context: str = ""
+    #: For a browser that was kept for an answer: what its note said.
+    note: dict[str, Any] | None = None
+    #: It stays for another answer.
+    parked: bool = False
     broken: bool = False
     #: Windows that are not the task's: the pool's blank one.
     _foreign: set[str] = field(default_factory=set)
-
-    @property
-    def folder(self) -> Path | None:
-        """The browser's own folder on this machine; None for a remote browser."""
-        return self.lease.browser.group.folder if self.lease else None
-
-    @property
-    def devtools(self) -> DevTools | None:
-        return self.lease.browser.devtools if self.lease else None
 
     def windows(self) -> list[str]:
         """The task's windows, oldest first. Raises like the driver."""

@@ -204,13 +204,16 @@ class Scroll(Step):
 
 
 class Upload(Targeted):
-    """Give a file to a file field: `text`, `base64`, or an artifact of an earlier task."""
+    """Give a file to a file field: `text`, `base64`, or by its number an `artifact` that the task's creator may see.
+
+    Without `fileName` an artifact keeps its own name.
+    """
 
     default_timeout_s: ClassVar[float] = 20.0
     writes: ClassVar[bool] = True
 
     type: Literal["upload"]
-    file_name: Annotated[str, Field(min_length=1, max_length=150)] = "upload.txt"
+    file_name: Annotated[str, Field(min_length=1, max_length=150)] | None = None
     text: Text | None = None
     base64: Annotated[str, Field(max_length=14_000_000)] | None = None
     artifact: Annotated[int, Field(ge=1)] | None = None
@@ -222,7 +225,9 @@ class Upload(Targeted):
         return self
 
     def _says(self) -> str:
-        return f"give the file {self.file_name} to {_quoted(self.aims_at)}"
+        kept = f"artifact {self.artifact}" if self.artifact is not None else "a text"
+        what = f"{self.file_name} ({kept})" if self.file_name and self.artifact else self.file_name or kept
+        return f"give the file {what} to {_quoted(self.aims_at)}"
 
 
 class Download(Step):

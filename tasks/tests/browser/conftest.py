@@ -33,7 +33,7 @@ def _loopback_allowed(settings: Any, site: Site) -> None:
     settings.OUTBOUND_HTTP = ["*"]
     settings.BROWSER_PARK_SECONDS = 0
     settings.LLM_MODEL = ""
-    site.posts.clear()
+    site.forget()
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass, field
+from email import message_from_bytes
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,10 @@ from urllib.parse import parse_qs, urlsplit
 SITES = Path(__file__).resolve().parents[1] / "sites"
 
 _PAGE = "<!doctype html><html lang=en><head><meta charset=utf-8><title>{title}</title></head><body>{body}</body></html>"
+_SERVICE_WORKER = (
+    "oninstall = (e) => e.waitUntil(Promise.allSettled(['http://127.0.0.1:PORT', 'https://127.0.0.1:PORT', 'http://localhost:PORT']"
+    ".map((base) => fetch(`${base}/sw`, {mode: 'no-cors'}))))"
+)
 HOSTILE: dict[str, str] = {
     "alert-on-load": "<script>alert('boo')</script><p>after</p>",
     "many-alerts": "<script>for (let i = 0; i < 200; i++) alert(i)</script>",
@@ -47,13 +52,35 @@ HOSTILE: dict[str, str] = {
     "clickjack": "<button id=a style='position:absolute;top:50px;left:50px'>Continue</button><div style='position:absolute;top:40px;left:40px;width:300px;height:60px;opacity:0.01' onclick=\"document.title='stolen'\"></div>",
 }
 
+#: Pages of single tests.
+PAGES: dict[str, str] = {
+    "takes-files": "<form method=post action=/submit enctype=multipart/form-data><input type=file name=f id=f><input id=t><button>Send</button></form>",
+    "turns-into-files": "<input id=f><script>const f = document.getElementById('f'); setInterval(() => { f.type = f.type === 'text' ? 'file' : 'text' }, 0);"
+    " f.onfocus = () => { f.type = 'file' }; f.onchange = () => { if (f.files && f.files.length) navigator.sendBeacon('/submit', f.files[0]) }</script>",
+    "two-files": "<a id=a href=/file/1000>One</a><script>document.getElementById('a').onclick = () => { for (let i = 0; i < 3; i++) setTimeout(() => {"
+    " const f = document.createElement('iframe'); f.src = '/file/200' + i; document.body.append(f) }, i * 30) }</script>",
+    "ways-out": "<a href='file:///etc/passwd'>a</a><a href='file:///etc/passwd' target=_blank>b</a><a href='view-source:file:///etc/passwd'>c</a>"
+    "<a href='view-source:http://127.0.0.1/' target=_blank>d</a><a href='chrome://version' target=_blank>e</a><a href='data:text/html,x' target=_blank>f</a>"
+    "<a href='data:text/html,x'>g</a><a href='javascript:location=&quot;file:///etc/passwd&quot;'>h</a><a href='javascript:open(&quot;file:///etc/passwd&quot;)'>i</a>"
+    "<form action='file:///etc/passwd'><button>j</button></form><form action='data:text/html,x' target=_blank><button>k</button></form>"
+    "<form action='chrome://version' method=post><button>l</button></form><a href='devtools://devtools/bundled/inspector.html' target=_blank>m</a>"
+    "<a href='filesystem:http://127.0.0.1/temporary/x'>n</a><a href='about:blank#x' target=_blank>o</a>",
+    "echo": "<form action=/pages/echo><input id=p name=p><button>Go</button></form><button>Drop</button><button>Drop</button><table id=t></table><p id=s></p><script>const say = (v) => { if (!v) return;"
+    " document.title = v; document.getElementById('s').innerHTML = 'your <b>' + v.slice(0, 4) + '</b>' + v.slice(4) + ' is kept';"
+    " document.getElementById('t').innerHTML = '<tr><th>Name</th><th>Word</th></tr><tr><td>Ada</td><td>' + v + '</td></tr><tr><td>Bob</td><td>none</td></tr>';"
+    " if (!document.getElementById('b')) { const b = document.createElement('button'); b.id = 'b'; b.type = 'button'; document.body.append(b); b.onclick = () => { alert('not ' + v); } }"
+    " document.getElementById('b').textContent = 'Keep ' + v }; say(new URLSearchParams(location.search).get('p'));"
+    " document.getElementById('p').oninput = (e) => say(e.target.value)</script>",
+}
+
 
 @dataclass
 class Site:
-    """A running server. `posts` are the forms it was sent, `seen` the paths it was asked for."""
+    """A running server. `posts` are the forms it was sent, `files` what came with them, `seen` the paths it was asked for."""
 
     server: ThreadingHTTPServer
     posts: list[dict[str, Any]] = field(default_factory=list)
+    files: list[tuple[str, bytes]] = field(default_factory=list)
     seen: list[str] = field(default_factory=list)
 
     @property
@@ -62,6 +89,12 @@ class Site:
 
     def url(self, path: str) -> str:
         return f"http://127.0.0.1:{self.port}/{path.lstrip('/')}"
+
+    def forget(self) -> None:
+        """What came before this test."""
+        self.posts.clear()
+        self.files.clear()
+        self.seen.clear()
 
     def stop(self) -> None:
         self.server.shutdown()
@@ -86,9 +119,11 @@ class _Handler(SimpleHTTPRequestHandler):
         query = {name: found[0] for name, found in parse_qs(parts.query).items()}
         routes = {
             "hostile": lambda: self._page(rest, HOSTILE.get(rest, "")),
+            "pages": lambda: self._page(rest, PAGES[rest]),
             "status": lambda: self._answer(int(rest), "text/html", b"<h1>status</h1>"),
             "redirect": lambda: self._redirect(query["to"]),
             "loop": lambda: self._redirect("/loop/"),
+            "service-worker.js": lambda: self._answer(200, "text/javascript", _SERVICE_WORKER.replace("PORT", query["port"]).encode()),
             "slow": lambda: self._slow(float(rest or 1)),
             "drip": self._drip,
             "file": lambda: self._file(int(rest or 1000)),
@@ -104,11 +139,24 @@ class _Handler(SimpleHTTPRequestHandler):
 
     def do_POST(self) -> None:
         length = int(self.headers.get("Content-Length", 0))
-        body = self.rfile.read(length).decode(errors="replace")
-        fields = {name: found[0] for name, found in parse_qs(body, keep_blank_values=True).items()}
+        body = self.rfile.read(length)
         parts = urlsplit(self.path)
+        if self.headers.get_content_type() == "multipart/form-data":
+            self._keep_files(body)
+        fields = {
+            name: found[0] for name, found in parse_qs(body.decode(errors="replace"), keep_blank_values=True).items()
+        }
         self.site.posts.append({"path": parts.path, **fields})
-        self._redirect(parse_qs(parts.query).get("next", ["/account/thanks.html"])[0])
+        if parts.path == "/door":
+            self._redirect("/pages/takes-files" if fields["code"] == "222222" else "/account/door.html")
+        else:
+            self._redirect(parse_qs(parts.query).get("next", ["/account/thanks.html"])[0])
+
+    def _keep_files(self, body: bytes) -> None:
+        message = message_from_bytes(f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode() + body)
+        for part in message.walk():
+            if part.get_filename():
+                self.site.files.append((str(part.get_filename()), bytes(part.get_payload(decode=True))))
 
     def _page(self, title: str, body: str) -> None:
         self._answer(200, "text/html; charset=utf-8", _PAGE.format(title=title, body=body).encode(errors="replace"))

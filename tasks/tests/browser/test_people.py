@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from agency.models import Credential
 from tasks import services, templates
 from tasks.actors import Actor
 from tasks.executors.base import Failed, Lost, NeedsInput, PriorEffect, Success
@@ -203,20 +202,3 @@ def test_a_typed_secret_shows_nowhere(play: Any, site: Site, settings: Any, monk
     assert isinstance(outcome, NeedsInput), outcome
     assert site.posts[-1]["password"] == "correct horse battery"
     assert "correct horse" not in repr((outcome, ctx.steps, ctx.ledger))
-
-
-@pytest.mark.django_db
-def test_a_password_written_into_a_step_is_moved_into_a_credential() -> None:
-    steps = [
-        {"type": "navigate", "config": {"url": "https://shop.example.com/login"}},
-        {"type": "type", "config": {"instruction": "the password field", "value": "correct horse battery"}},
-        {"action": "type", "selector": "#api-key", "value": "another secret thing"},
-        {"type": "type", "config": {"instruction": "e-mail", "value": "ada@example.org"}},
-    ]
-    task = browser_task(steps, executionType="manual_trigger")
-    stored = task.execution_config["automationSteps"]
-    assert set(stored[1]["config"]["value"]) >= {"credential", "hint"}
-    assert "credential" in stored[2]["value"]
-    assert stored[3]["config"]["value"] == "ada@example.org"
-    assert "correct horse" not in str(task.execution_config)
-    assert Credential.objects.get(pk=stored[1]["config"]["value"]["credential"]).allowed_hosts == ["shop.example.com"]

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -23,36 +22,6 @@ from tasks.tests.browser.site import HOSTILE, Site
 from tasks.tests.conftest import wait_for
 
 pytestmark = pytest.mark.browser
-
-
-class Inner:
-    """A server of this machine that no browser may reach; it counts who comes."""
-
-    def __init__(self) -> None:
-        self.visits: list[str] = []
-        visits = self.visits
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                visits.append(self.path)
-                self.send_response(200)
-                self.end_headers()
-                self.wfile.write(b"secret")
-
-            def log_message(self, format: str, *args: Any) -> None:
-                """Quiet."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-
-@pytest.fixture
-def inner() -> Any:
-    running = Inner()
-    yield running
-    running.server.shutdown()
-    running.server.server_close()
 
 
 def go(site: Site, path: str) -> dict[str, Any]:
@@ -70,38 +39,6 @@ def go(site: Site, path: str) -> dict[str, Any]:
 def test_addresses_that_no_browser_may_open_are_refused_when_the_task_is_written(url: str) -> None:
     with pytest.raises(ValueError, match=r"automationSteps\.0"):
         BrowserConfig.model_validate({"automationSteps": [{"type": "navigate", "config": {"url": url}}]})
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "0.0.0.0", "127.1", "2130706433", "0x7f000001"])
-def test_a_redirect_inward_reaches_nothing(play: Any, site: Site, inner: Inner, host: str) -> None:
-    outcome, _ = play([go(site, f"redirect/?to=http://{host}:{inner.port}/x"), {"type": "extract", "config": {}}])
-    assert isinstance(outcome, Failed), outcome
-    assert inner.visits == []
-
-
-def test_a_redirect_to_the_cloud_metadata_reaches_nothing(play: Any, site: Site) -> None:
-    outcome, _ = play([go(site, "redirect/?to=http://169.254.169.254/latest/meta-data/")])
-    assert isinstance(outcome, Failed)
-    assert not outcome.heals
-
-
-def test_sub_resources_scripts_and_frames_reach_nothing_inside(
-    play: Any, site: Site, inner: Inner, session: Any
-) -> None:
-    driver = session.driver
-    driver.get(site.url("shop/index.html"))
-    base = f"http://127.0.0.1:{inner.port}"
-    script = f"""
-        const done = arguments[0];
-        const add = (tag, fields) => document.body.appendChild(Object.assign(document.createElement(tag), fields));
-        add("img", {{src: "{base}/img"}}); add("iframe", {{src: "{base}/frame"}}); add("script", {{src: "{base}/script"}});
-        add("link", {{rel: "stylesheet", href: "{base}/css"}}); add("video", {{src: "{base}/video"}});
-        navigator.sendBeacon("{base}/beacon", "x");
-        try {{ new WebSocket("ws://127.0.0.1:{inner.port}/ws") }} catch (e) {{}}
-        fetch("{base}/fetch", {{mode: "no-cors"}}).finally(() => setTimeout(done, 500));
-    """
-    driver.execute_async_script(script)
-    assert inner.visits == []
 
 
 #: One of each kind; bench/browser.py goes through all of them.

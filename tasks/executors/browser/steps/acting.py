@@ -14,10 +14,9 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.select import Select as OptionList
 
-from agency import credentials
 from agency.http import host_of
 from tasks.executors.browser import effects, locating
-from tasks.executors.browser.driver import ask, run_script
+from tasks.executors.browser.driver import NO_PATH, ask, run_script
 from tasks.executors.browser.errors import StepFailed
 from tasks.executors.browser.navigation import state
 from tasks.executors.browser.run import Run
@@ -141,18 +140,13 @@ def _text_of(run: Run, step: Type) -> str:
     if not isinstance(step.value, SecretReference):
         return step.value
     reference = step.value.model_dump(exclude_none=True, exclude={"hint"})
-    host = host_of(state(run.driver).href)
-    try:
-        secret = credentials.resolve(reference, host=host, used_by=f"task {run.ctx.task.id}")
-    except credentials.CredentialError as error:
-        raise StepFailed(str(error), heals=False, code="credentials") from error
-    credentials.note(secret)
-    run.secrets.append(secret)
-    return secret
+    return run.secret(reference, host_of(state(run.driver).href))
 
 
 def _fill(run: Run, element: WebElement, text: str, clear: bool) -> None:
     kind = (element.get_attribute("type") or "").lower()
+    if kind == "file":
+        raise StepFailed("a file field takes no text: give it a file with an upload step", heals=False)
     if kind in ("date", "time", "datetime-local", "month", "week", "color", "range"):
         run_script(run.driver, "set_value", element, text)
         return
@@ -163,7 +157,7 @@ def _fill(run: Run, element: WebElement, text: str, clear: bool) -> None:
     if len(text) > 500:
         run_script(run.driver, "set_value", element, text)
     elif text:
-        element.send_keys(text)
+        element.send_keys(NO_PATH + text)
 
 
 def _check_value(run: Run, element: WebElement, text: str, told: dict[str, Any]) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from tasks.executors.browser import locating, pictures
+from tasks.executors.browser import locating
 from tasks.executors.browser.driver import ask, poll_until, settle
 from tasks.executors.browser.errors import AssertionFailed, StepTimedOut
-from tasks.executors.browser.navigation import open_page, state
+from tasks.executors.browser.navigation import check_target, open_page, state
 from tasks.executors.browser.run import Run
 from tasks.executors.browser.step_config import Assert, Navigate, Screenshot, Scroll, Wait
 from tasks.executors.browser.steps.registry import performs
@@ -20,6 +20,8 @@ def navigate(run: Run, step: Navigate) -> dict[str, Any]:
     """Opens the address; frames of the page before are left."""
     run.frames = []
     ask(run.driver.switch_to.default_content)
+    if run.session.kind != "local":
+        check_target(step.url)
     found = open_page(run.driver, step.url, fail_on_http_error=step.fail_on_http_error)
     return {"url": found.href, "title": found.title, "httpStatus": found.status}
 
@@ -72,7 +74,7 @@ def _scroll_target(run: Run, step: Scroll) -> tuple[Any, dict[str, Any]]:
 def screenshot(run: Run, step: Screenshot) -> dict[str, Any]:
     """Keeps a picture."""
     element = locating.wait_for(run.driver, step.selector, run.left(), run.pause) if step.selector else None
-    picture = pictures.take(run.driver, full_page=step.full_page, element=element)
+    picture = run.picture(full_page=step.full_page, element=element)
     return {"screenshot": run.keep(f"step-{run.index + 1}.{picture.ending}", picture.content_type, picture.data)}
 
 

@@ -36,7 +36,8 @@ def extract(run: Run, step: Extract) -> dict[str, Any]:
     if found.costs:
         run.costs.append(found.costs)
     _refuse_what_is_not_asked_for(step, found)
-    run.extractions.append({"instruction": step.instruction, **record})
+    # Masked here and not at the end: records also become a CSV file.
+    run.extractions.append(run.masked({"instruction": step.instruction, **record}))
     return {key: record[key] for key in ("source", "confidence", "engine", "count", "truncated", "sourceUrl")}
 
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from selenium.webdriver.remote.webdriver import WebDriver
 
 from agency import llm
+from agency.credentials import redact
 from tasks.executors.browser.driver import run_script
 from tasks.executors.browser.errors import Unsure
 from tasks.executors.browser.understanding.base import Choice, Extraction, ExtractRequest, FindRequest
@@ -176,7 +177,9 @@ def _described(item: dict[str, Any]) -> str:
 
 
 def _fenced(text: str) -> str:
-    return f"{_FENCE} page {_FENCE}\n{text.replace(_FENCE, '')}\n{_FENCE} end of page {_FENCE}"
+    """A page may show what was typed into it: no secret goes to a provider."""
+    safe = redact(text).replace(_FENCE, "")
+    return f"{_FENCE} page {_FENCE}\n{safe}\n{_FENCE} end of page {_FENCE}"
 
 
 def _plain(text: str) -> str:

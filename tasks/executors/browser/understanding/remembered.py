@@ -9,7 +9,7 @@ from django.db.models import F
 from django.utils import timezone
 from selenium.webdriver.remote.webdriver import WebDriver
 
-from agency import db
+from agency import credentials, db
 from tasks.executors.browser.understanding.base import Choice
 from tasks.executors.browser.understanding.memory import key_of, place_of
 from tasks.models import RememberedElement
@@ -45,10 +45,9 @@ class StoredMemory:
         key = key_of(site, path, instruction)
         if key in self._known:
             self.healed.append(instruction)
-        self._pending[key] = {
-            "site": site, "path": path, "instruction": instruction[:2000], "fingerprint": choice.fingerprint,
-            "engine": choice.engine,
-        }  # fmt: skip
+        learnt = {"site": site, "path": path, "instruction": instruction[:2000], "engine": choice.engine}
+        # A page may show what was typed into it.
+        self._pending[key] = credentials.redact({**learnt, "fingerprint": choice.fingerprint})
 
     def commit(self) -> None:
         """The step has succeeded: writes what it learnt, and counts what it used."""

@@ -21,6 +21,7 @@ from pydantic import BaseModel, create_model
 from selenium.webdriver.remote.webdriver import WebDriver
 
 from agency import llm
+from agency.credentials import redact
 from tasks.executors.browser.driver import ask, run_script
 from tasks.executors.browser.errors import Unsure
 from tasks.executors.browser.understanding.base import Choice, Extraction, ExtractRequest, FindRequest
@@ -157,7 +158,7 @@ class StagehandEngine:
         text = "\n\n".join(_text_of(message["content"]) for message in asked["messages"])
         context = self._context.copy()
         value, costs = await asyncio.to_thread(
-            context.run, llm.ask_json, schema, instructions=asked.get("system_prompt") or "", prompt=text
+            context.run, _ask_without_secrets, schema, asked.get("system_prompt") or "", text
         )
         self._costs.append(costs)
         return LLMStructuredGenerateResult.model_validate(
@@ -192,6 +193,11 @@ class StagehandEngine:
     @staticmethod
     def _timeout_ms(seconds: float) -> float:
         return max(1.0, min(seconds, _CALL_S) - _MARGIN_S) * 1000
+
+
+def _ask_without_secrets(schema: dict[str, Any], instructions: str, prompt: str) -> tuple[dict[str, Any], llm.Costs]:
+    """A page may show what was typed into it: no secret goes to a provider."""
+    return llm.ask_json(schema, instructions=instructions, prompt=redact(prompt))
 
 
 def _shape(request: ExtractRequest) -> tuple[type[BaseModel], bool]:
