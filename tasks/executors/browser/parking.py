@@ -109,6 +109,9 @@ def taken_up(key: str) -> Iterator[BrowserSession | None]:
 
 
 def _attached(note: dict[str, Any], folder: Path) -> BrowserSession | None:
+    record = processes.read_record(folder)
+    if record is None or not processes.is_running(int(note["pid"]), record.started):
+        return None
     config = ClientConfig(
         remote_server_addr=note["hub"],
         timeout=30,
