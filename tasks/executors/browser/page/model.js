@@ -97,6 +97,16 @@ for (const table of [...root.querySelectorAll("[role=table],[role=grid],[role=tr
 const shapeWords = (el) => (typeof el.className === "string" ? el.className : "").split(/\s+/).filter((name) => name && name.length < 40 && !/\d{2,}|active|first|last|odd|even|selected|current|hover/i.test(name));
 const shape = (el) => `${el.tagName}.${shapeWords(el).sort().slice(0, 3).join(".")}`;
 const inner = (el) => [...el.children].slice(0, 12).map((child) => child.tagName).join(",");
+// What a value is called right before it: its dt, or a short text that ends in a colon or has the class of a label.
+const labelOf = (el) => {
+  if (el.tagName === "TD" && el.getAttribute("data-label")) return clean(el.getAttribute("data-label"), 40);
+  const before = el.previousElementSibling;
+  if (!before || before.children.length > 1) return "";
+  const text = clean(before.textContent, 60);
+  if (!text || text.length > 40 || !/\p{L}/u.test(text)) return "";
+  if (el.tagName === "DD" ? before.tagName === "DT" : /[:：]$/.test(text) || /(^|[\s_-])(label|key|term|caption)s?($|[\s_-])/i.test(typeof before.className === "string" ? before.className : "")) return text.replace(/\s*[:：]$/, "");
+  return "";
+};
 const slotsOf = (record, mates) => {
   const slots = [];
   const counts = {};
@@ -107,8 +117,10 @@ const slotsOf = (record, mates) => {
     let key = `${names.slice(1).join(">") || "self"}|${kind}`;
     counts[key] = (counts[key] || 0) + 1;
     key += `|${counts[key]}`;
+    const called = kind === "text" ? labelOf(el) : "";
+    if (called) key = `${called}|labelled`;
     const labels = [el, el.parentElement].filter((x) => x && record.contains(x)).flatMap((x) => [typeof x.className === "string" ? x.className : "", x.id, x.getAttribute("itemprop") || "", x.getAttribute("data-testid") || "", x.getAttribute("data-field") || "", x.getAttribute("data-label") || ""]);
-    slots.push({ key, kind, tag: el.tagName.toLowerCase(), text: clean(text, 1500), words: [...new Set(words(labels.join(" ")).map((word) => word.toLowerCase()))].slice(0, 14), struck: Boolean(el.closest("del,s,strike")), label: "", ...extra });
+    slots.push({ key, kind, tag: el.tagName.toLowerCase(), text: clean(text, 1500), words: [...new Set(words(labels.join(" ")).map((word) => word.toLowerCase()))].slice(0, 14), struck: Boolean(el.closest("del,s,strike")), label: called, ...extra });
   };
   const visit = (el) => {
     if (/^(SCRIPT|STYLE|NOSCRIPT|TEMPLATE|SVG)$/i.test(el.tagName) || slots.length > 80) return;
@@ -144,6 +156,10 @@ const lookAt = (parent) => {
   if (kids.length < 2) return true;
   const buckets = new Map();
   for (const kid of kids) { const key = shape(kid); (buckets.get(key) || buckets.set(key, []).get(key)).push(kid); }
+  // A state is one more class: "mail" and "mail unread" are the same kind.
+  const firsts = new Map();
+  for (const kid of kids) { const first = shapeWords(kid)[0]; if (first) { const key = `${kid.tagName}.${first}`; (firsts.get(key) || firsts.set(key, []).get(key)).push(kid); } }
+  for (const [key, list] of firsts) if (list.length > 2 && list.length > Math.max(...list.map((kid) => buckets.get(shape(kid)).length))) buckets.set(`${key}+`, list);
   // Records whose classes vary are still built of the same parts.
   if (buckets.size > kids.length / 2 && kids.length > 2) {
     const byParts = new Map();
@@ -165,7 +181,7 @@ lookAt(root);
 if (!walk(root, MOST_ELEMENTS, lookAt)) truncated = true;
 // The same kind of record in several parents (the columns of a board): all of them together.
 const everywhere = new Map();
-walk(root, MOST_ELEMENTS, (el) => { if (el.children.length > 1 && shapeWords(el).length && /^(DIV|ARTICLE|LI|SECTION|A)$/.test(el.tagName)) { const key = `${shape(el)}|${inner(el)}`; (everywhere.get(key) || everywhere.set(key, []).get(key)).push(el); } return !/^(SCRIPT|STYLE|SVG)$/i.test(el.tagName); });
+walk(root, MOST_ELEMENTS, (el) => { if (el.children.length > 1 && shapeWords(el).length && /^(DIV|ARTICLE|LI|SECTION|A)$/.test(el.tagName)) { for (const key of [`${shape(el)}|${inner(el)}`, shape(el)]) (everywhere.get(key) || everywhere.set(key, []).get(key)).push(el); } return !/^(SCRIPT|STYLE|SVG)$/i.test(el.tagName); });
 for (const all of everywhere.values()) {
   if (all.length < 3 || new Set(all.map((el) => el.parentElement)).size < 2) continue;
   const list = all.filter((el) => visible(el) && !all.some((other) => other !== el && other.contains(el)));
@@ -184,7 +200,7 @@ const weigh = (candidate) => {
 };
 candidates.forEach((candidate) => { candidate.weight = weigh(candidate); });
 candidates.sort((a, b) => b.weight - a.weight);
-const groups = candidates.slice(0, 14).map((candidate) => {
+const groups = candidates.slice(0, 20).map((candidate) => {
   if (candidate.list.length > MOST_RECORDS) truncated = true;
   const list = candidate.list.slice(0, MOST_RECORDS);
   return {
@@ -262,6 +278,22 @@ for (const list of [...root.querySelectorAll("div,ul,section")].slice(0, 5000)) 
   if (parts.length < 2 || parts.length > 30 || !parts.every((part) => part.tagName === parts[0].tagName && part.children.length === 2 && !ownText(part) && [...part.children].every((child) => !child.children.length && child.textContent.length < 80))) continue;
   const keys = parts.map((part) => clean(part.children[0].textContent, 60));
   if (keys.every((key) => /^\p{L}[\p{L} .()/-]{1,39}[:：]?$/u.test(key)) && new Set(keys).size === keys.length && parts.some((part) => /\d/.test(part.children[1].textContent))) parts.forEach((part, n) => pair(keys[n], textOf(part.children[1], 200), headingBefore(list)));
+}
+// A number and the word for it, in either order: "1,204 Subscribers" in a tile, "Total € 139.46" in the last row of a table.
+const AMOUNT = /^[^\p{L}\d]{0,4}(?:[A-Z]{3} )?\d[\d.,'’\s]*\s?(%|[kKmM]|[€£$¥]|[\p{L}%°²³/]{1,8}\.?)?\*?$/u, CALLED = /^\p{L}[\p{L}\p{N} .()\/'’%&-]{1,39}[:：]?$/u;
+const twoTexts = (el) => {
+  const walker = document.createTreeWalker(el, NodeFilter.SHOW_TEXT);
+  const texts = [];
+  for (let node = walker.nextNode(); node && texts.length < 4; node = walker.nextNode()) if (node.data.trim() && !/^(SCRIPT|STYLE)$/.test(node.parentNode.tagName)) texts.push(clean(node.data, 80));
+  return texts.length === 2 || (texts.length === 3 && AMOUNT.test(texts[1]) && !AMOUNT.test(texts[2])) ? texts : null;
+};
+const paired = new Set(pairs.map((one) => `${one.key}\n${one.value}`));
+for (const el of [...root.querySelectorAll("div,li,a,td,p,tr,span,section,button,article")].slice(0, 20000)) {
+  if (!el.firstElementChild || pairs.length >= 380 || el.textContent.length > 300 || el.querySelectorAll("*").length > 12) continue;
+  const texts = twoTexts(el);
+  if (!texts) continue;
+  const [key, value] = AMOUNT.test(texts[1]) && CALLED.test(texts[0]) ? texts : AMOUNT.test(texts[0]) && CALLED.test(texts[1]) ? [texts[1], texts[0]] : [];
+  if (key && !paired.has(`${key.replace(/\s*[:：]$/, "")}\n${value}`) && visible(el)) { paired.add(`${key.replace(/\s*[:：]$/, "")}\n${value}`); pair(key, value, headingBefore(el)); }
 }
 const INLINE = /^(BR|A|B|I|EM|STRONG|SPAN|TIME|ABBR|SMALL)$/;
 const known = new Set(pairs.map((one) => `${one.key}\n${one.value}`));

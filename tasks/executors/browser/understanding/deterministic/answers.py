@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tasks.executors.browser.understanding.deterministic import values
-from tasks.executors.browser.understanding.deterministic.wishes import Wish, WishedField
+from tasks.executors.browser.understanding.deterministic.wish_fields import WishedField
+from tasks.executors.browser.understanding.deterministic.wishes import Wish
 from tasks.executors.browser.understanding.deterministic.words import Token, likeness, tokens
 
 Raw = dict[str, str]
@@ -26,20 +27,27 @@ class Answer:
     many: bool = False
     fields: tuple[WishedField, ...] = ()
     notes: list[str] = field(default_factory=list)
+    #: By row, everything the row says: tells which of many is meant by its name.
+    contexts: list[str] = field(default_factory=list)
+    #: Whether it stands where the instruction says ("related", "below the article"); None when that is not said.
+    beside: bool | None = None
 
     def score(self, wish: Wish) -> float:
         """From 0 to about 1: coverage of the fields, the right cardinality, the right thing."""
         if not self.rows:
             return 0.0
-        if wish.fields:
-            covered = sum(self.fits.get(one.key, 0.0) * self._filled(one.key) for one in wish.fields) / len(wish.fields)
+        wanted = [one for one in wish.fields if not one.optional]
+        if wanted:
+            covered = sum(self.fits.get(one.key, 0.0) * self._filled(one.key) for one in wanted) / len(wanted)
         else:
             covered = self.fits.get("", 0.6)
         count = 1.0
         if wish.many and not self.many:
             count = 0.55
-        elif wish.many is False and self.many and len(self.rows) > 1:
-            count = 0.6
+        elif wish.many is not True and self.many and len(self.rows) > 1:
+            count = 0.6 if wish.many is False else 0.9
+        if self.beside is not None:
+            count *= 1.0 if self.beside else 0.9
         return min(1.0, covered * count * self.prior * (0.88 + 0.14 * self.entity_fit))
 
     def _filled(self, key: str) -> float:
@@ -58,7 +66,8 @@ def type_row(row: Raw, wished: tuple[WishedField, ...]) -> dict[str, Any]:
         if key not in row:
             continue
         kind = kinds.get(key, "")
-        for suffix, value in values.typed("money" if kind == "oldmoney" else kind, row[key]).items():
+        kind = "money" if kind == "oldmoney" or (kind in ("text", "") and values.only_money(row[key])) else kind
+        for suffix, value in values.typed(kind, row[key]).items():
             typed[f"{key}{suffix}"] = value
     return typed
 
@@ -79,6 +88,8 @@ def name_fit(field_words: tuple[Token, ...], own: tuple[Token, ...], label: tupl
     )
     if synonym and len(label) <= 3:
         return max(0.8 * synonym - 0.06 * (len(label) - 1), 0.6 * partial)
+    if own and len(own) > 1 and len(label) > 1 and all(any(likeness(o, token) for o in own) for token in label):
+        return 0.62 + 0.25 * len(label) / len(own)  # "price of Elektro Haas" on "Elektro Haas"
     # One of two words is the last and the telling one ("delivery address" on "Address").
     if own and hits[-1] and len(own) > 1 and len(label) == 1:
         return 0.62
@@ -86,6 +97,29 @@ def name_fit(field_words: tuple[Token, ...], own: tuple[Token, ...], label: tupl
     if own and len(own) == 2 and len(label) == 1 and hits[0] and own[1].stem in _TAILS:
         return 0.75
     return 0.55 * partial if partial >= 0.6 else 0.0
+
+
+def only_named(answer: Answer, wish: Wish) -> Answer:
+    """ "the price of Litecoin": of many rows the one that bears the name; the answer as it is when no row or most do."""
+    wanted = wish.entity_tokens
+    if wish.many is True or wish.counting or not wanted or not answer.many or len(answer.contexts) != len(answer.rows):
+        return answer
+    said = [{token.stem for token in tokens(context)} for context in answer.contexts]
+    meant = [n for n, words in enumerate(said) if all(token.stem in words for token in wanted)]
+    if not meant or len(meant) * 2 > len(said):
+        return answer
+    return replace(
+        answer, rows=[answer.rows[meant[0]]], many=False, entity_fit=1.0, contexts=[], prior=max(answer.prior, 0.9)
+    )
+
+
+def beside_fit(wish: Wish, *texts: str) -> bool | None:
+    """Whether what stands around a source is what the instruction says beside its things."""
+    wanted = [token for token in tokens(f"{wish.beside} {' '.join(wish.entity.split()[:-1])}") if not token.stop]
+    if not wanted:
+        return None
+    offered = [token for text in texts for token in tokens(text)]
+    return max((likeness(one, other) for one in wanted for other in offered), default=0.0) >= 0.85
 
 
 def entity_fit(wish: Wish, *texts: str) -> float:

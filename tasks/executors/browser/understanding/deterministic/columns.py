@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from tasks.executors.browser.understanding.deterministic import values
-from tasks.executors.browser.understanding.deterministic.wishes import WishedField
+from tasks.executors.browser.understanding.deterministic.wish_fields import WishedField
 
 _URL = re.compile(r"^https?://\S+$")
 _LOOKED_AT = 40
@@ -42,6 +42,7 @@ class Column:
         tests = {
             "money": lambda t: values.money(t) is not None and len(t) < 60,
             "date": values.looks_dated,
+            "time": values.looks_timed,
             "rating": lambda t: len(t) < 60 and values.rating(t) is not None and not values.money(t),
             "email": lambda t: values.email(t) is not None and len(t) < 80,
             "phone": lambda t: values.phone(t) is not None and len(t) < 60,
@@ -64,6 +65,8 @@ class Column:
 def kind_fit(one: WishedField, column: Column) -> float:
     """How well the values of a column suit the kind of a field, from 0 to 1."""
     share = column.shares
+    if column.kind in ("image", "href") and one.kind not in ("image", "url"):
+        return 0.0
     if one.kind in ("money", "oldmoney"):
         fit = max(share["money"], 0.35 * share["number"])
         return (
@@ -73,6 +76,8 @@ def kind_fit(one: WishedField, column: Column) -> float:
         )
     if one.kind == "date":
         return 1.0 if column.kind == "datetime" else share["date"]
+    if one.kind == "time":
+        return max(share["time"], 0.8 * share["date"], 0.8 if column.kind == "datetime" else 0.0)
     if one.kind == "rating":
         return 1.0 if column.kind == "rating" else share["rating"]
     if one.kind == "count":

@@ -9,9 +9,16 @@ from selenium.webdriver.remote.webdriver import WebDriver
 from tasks.executors.browser.driver import run_script
 from tasks.executors.browser.understanding.base import Extraction, ExtractRequest
 from tasks.executors.browser.understanding.deterministic import facts, grids, records, structured, values
-from tasks.executors.browser.understanding.deterministic.answers import Answer, entity_fit, scope_fit, type_row
+from tasks.executors.browser.understanding.deterministic.answers import (
+    Answer,
+    entity_fit,
+    only_named,
+    scope_fit,
+    type_row,
+)
 from tasks.executors.browser.understanding.deterministic.schemas import shaped
-from tasks.executors.browser.understanding.deterministic.wishes import Wish, key_of, parse
+from tasks.executors.browser.understanding.deterministic.wish_fields import key_of
+from tasks.executors.browser.understanding.deterministic.wishes import Wish, parse
 
 #: Below this nothing is claimed.
 LEAST = 0.3
@@ -44,7 +51,7 @@ def _found(model: dict[str, Any], wish: Wish) -> Extraction:
         return _text(model)
     best, score = _best(model, wish)
     plain = None
-    if not wish.fields or len(wish.fields) == 1:
+    if (not wish.fields or len(wish.fields) == 1) and not wish.counting:
         plain = _declared_list(model, wish) or _list(model, wish)
     if plain is not None and plain.confidence > score:
         return plain
@@ -59,7 +66,9 @@ def _best(model: dict[str, Any], wish: Wish) -> tuple[Answer | None, float]:
     offered = [
         *structured.answers(model, wish), *grids.answers(model, wish), *records.answers(model, wish), *facts.answers(model, wish),
     ]  # fmt: skip
-    offered = [answer for answer in offered if answer.rows]
+    offered = [only_named(answer, wish) for answer in offered if answer.rows]
+    if wish.counting:
+        offered = [answer for answer in offered if not answer.many]
     ranked = sorted(offered, key=lambda answer: -answer.score(wish))
     if not ranked:
         return None, 0.0
@@ -89,7 +98,8 @@ def _extraction(best: Answer, score: float, wish: Wish) -> Extraction:
     typed = [type_row(row, wish.fields or best.fields) for row in best.rows]
     wished = [one.key for one in wish.fields]
     fields = wished or list(dict.fromkeys(key for row in typed for key in row))
-    missing = [key for key in wished if not any(key in row for row in typed)]
+    optional = {one.key for one in wish.fields if one.optional}
+    missing = [key for key in wished if key not in optional and not any(key in row for row in typed)]
     rows_meant = best.source == "table" and best.many and not wish.entity and len(wished) > 2 and len(typed) > 1
     # Three columns of a table named without a thing they are of: its rows are meant.
     single = (wish.many is False and not rows_meant) or (wish.many is None and len(typed) == 1 and not best.many)

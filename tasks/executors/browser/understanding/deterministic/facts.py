@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
-from tasks.executors.browser.understanding.deterministic import values
-from tasks.executors.browser.understanding.deterministic.answers import Answer, Raw, name_fit, scope_fit
+from tasks.executors.browser.understanding.deterministic import lines, values
+from tasks.executors.browser.understanding.deterministic.answers import Answer, Raw, entity_fit, name_fit, scope_fit
 from tasks.executors.browser.understanding.deterministic.bylines import author_of
 from tasks.executors.browser.understanding.deterministic.columns import Column, kind_fit
 from tasks.executors.browser.understanding.deterministic.records import columns_of
-from tasks.executors.browser.understanding.deterministic.wishes import Wish, WishedField, key_of
+from tasks.executors.browser.understanding.deterministic.wish_fields import WishedField, key_of
+from tasks.executors.browser.understanding.deterministic.wishes import Wish
 from tasks.executors.browser.understanding.deterministic.words import tokens
+
+_DAY = re.compile(
+    r"(?:mo|tue|di|wed|mi|thu|do|fri|fr|sat|sa|sun|so)(?:\w*(?:day|tag|woch)\w*)?\.?(?:\b|\s*[-–])|daily|täglich|weekdays?|weekends?",
+    re.I,
+)
 
 
 def answers(model: dict[str, Any], wish: Wish) -> Iterator[Answer]:
@@ -42,14 +49,32 @@ def _pairs_answer(model: dict[str, Any], wish: Wish) -> Answer | None:
         )
         if fit >= 0.6 and not wish.scope:
             pairs = [pair for pair in pairs if _heading_fit(wish, [pair]) >= 0.6]
+        if days := _by_day(pairs):
+            return Answer("key-value", days, {"": 0.85 if fit >= 0.6 else 0.35}, 1.0, many=True)
         row = {key_of(pair["key"], as_written=True): pair["value"] for pair in reversed(pairs)}
         return Answer("key-value", [dict(reversed(row.items()))], {"": 0.85 if fit >= 0.6 else 0.35}, 1.0)
     row, fits = {}, {}
     for one in wish.fields:
-        fit, text = max(((_pair_fit(one, pair), pair["value"]) for pair in pairs), default=(0.0, ""))
+        fitting = ((_pair_fit(one, pair) * _grouped(wish, pair), pair["value"]) for pair in pairs)
+        fit, text = max(fitting, key=lambda pair: pair[0], default=(0.0, ""))
         if fit >= 0.5:
             row[one.key], fits[one.key] = text, fit
     return Answer("key-value", [row] if row else [], fits, 1.0)
+
+
+def _by_day(pairs: list[dict[str, str]]) -> list[Raw]:
+    """Hours by weekday are a list of days, not a thing with a field Monday."""
+    days = [pair for pair in pairs if _DAY.match(pair["key"])]
+    return (
+        [{"day": pair["key"], "hours": pair["value"]} for pair in days]
+        if len(days) >= 2 and len(days) == len(pairs)
+        else []
+    )
+
+
+def _grouped(wish: Wish, pair: dict[str, str]) -> float:
+    """Of keys that are called the same, those under the name of the thing that is asked for come first."""
+    return 1.0 if not wish.entity or entity_fit(wish, pair["group"]) else 0.95
 
 
 def _heading_fit(wish: Wish, pairs: list[dict[str, str]]) -> float:
@@ -61,7 +86,9 @@ def _heading_fit(wish: Wish, pairs: list[dict[str, str]]) -> float:
 
 def _pair_fit(one: WishedField, pair: dict[str, str]) -> float:
     named = name_fit(one.words, one.own, tokens(pair["key"]))
-    if named < 0.5 or one.kind not in ("money", "date", "email", "phone", "rating"):
+    if one.kind == "count":
+        return named * kind_fit(one, Column.of("", [pair["value"]]))
+    if named < 0.5 or one.kind not in ("money", "date", "time", "email", "phone", "rating"):
         return named
     return named * (0.6 + 0.4 * kind_fit(one, Column.of("", [pair["value"]])))
 
@@ -90,12 +117,12 @@ def _page_fact(model: dict[str, Any], one: WishedField, wish: Wish) -> tuple[flo
         return (0.85, main["text"]) if main["text"] else (0.5, model["text"])
     if one.known == "author":
         return 0.7, author_of(main["byline"])
-    if one.kind == "date" and simple:
+    if one.known == "date" and (simple or one.kind == "time"):
         return 0.75, next((text for text in main["dates"] if values.looks_dated(text)), "")
-    if one.kind == "email":
-        return 0.75, values.email(model["text"]) or ""
-    if one.kind == "phone":
-        return 0.7, values.phone(model["text"]) or ""
+    if one.kind in ("email", "phone"):
+        return 0.75, lines.contact(model["text"], one, wish.entity_tokens)
+    if one.kind == "count":
+        return 0.8, lines.count_of(model["text"], one)
     if one.kind == "image":
         return 0.55, next((image["url"] for image in model["images"]), "")
     if one.known == "description":

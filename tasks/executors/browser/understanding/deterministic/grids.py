@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
-from tasks.executors.browser.understanding.deterministic.answers import Answer, Raw, entity_fit, name_fit, scope_fit
+from tasks.executors.browser.understanding.deterministic.answers import (
+    Answer,
+    Raw,
+    beside_fit,
+    entity_fit,
+    name_fit,
+    scope_fit,
+)
 from tasks.executors.browser.understanding.deterministic.columns import Column, kind_fit
-from tasks.executors.browser.understanding.deterministic.wishes import Wish, WishedField, key_of
+from tasks.executors.browser.understanding.deterministic.wish_fields import WishedField, key_of
+from tasks.executors.browser.understanding.deterministic.wishes import Wish
 from tasks.executors.browser.understanding.deterministic.words import tokens
 
 _BUTTONS = frozenset("edit delete view details remove actions action".split())
@@ -15,11 +24,24 @@ _BUTTONS = frozenset("edit delete view details remove actions action".split())
 
 def answers(model: dict[str, Any], wish: Wish) -> Iterator[Answer]:
     """One answer for each table that is not a list of keys and values."""
-    for table in model["tables"]:
+    for table in map(_with_heads, model["tables"]):
         if not table["sideHeads"] and table["rows"]:
             yield _answer(table, wish)
             if wish.fields and (turned := _transposed(table)):
                 yield _answer(turned, wish)
+
+
+def _with_heads(table: dict[str, Any]) -> dict[str, Any]:
+    """A first row of words over columns of numbers is the head, also when it is not marked as one."""
+    rows = table["rows"]
+    if any(table["headers"]) or len(rows) < 3 or table["sideHeads"]:
+        return table
+    words = [n for n, text in enumerate(rows[0]) if text and not re.search(r"\d", text)]
+    named = len(words) >= 2 and len(words) == sum(1 for text in rows[0] if text)
+    counted = any(all(re.search(r"\d", row[n]) for row in rows[1:]) for n in words)
+    if not (named and counted):
+        return table
+    return {**table, "headers": rows[0], "rows": rows[1:], "links": table["links"][1:]}
 
 
 def _answer(table: dict[str, Any], wish: Wish) -> Answer:
@@ -33,6 +55,8 @@ def _answer(table: dict[str, Any], wish: Wish) -> Answer:
     prior = 1.0 if scope_fit(wish, *named) >= 0.6 else 0.75
     if not wish.fields:
         rows, fits = _all(columns, headers), {"": 0.85 if fit or wish.scope else 0.55}
+        if wish.scope and (only := _column_called(wish, headers)):
+            rows = [{key: row[key]} for row in rows if (key := only) in row]
         return Answer("table", rows, fits, prior, fit, many=True)
     chosen, fits = _match(columns, headers, wish)
     rows = [
@@ -43,7 +67,15 @@ def _answer(table: dict[str, Any], wish: Wish) -> Answer:
         }
         for r in range(len(table["rows"]))
     ]
-    return Answer("table", [row for row in rows if row], fits, prior, fit, many=True)
+    contexts = [" ".join(row) for row, made in zip(table["rows"], rows, strict=True) if made]
+    beside = beside_fit(wish, *named)
+    return Answer("table", [row for row in rows if row], fits, prior, fit, many=True, contexts=contexts, beside=beside)
+
+
+def _column_called(wish: Wish, headers: list[str]) -> str:
+    """ "all platforms in the Server table": the column of that name, not the whole table."""
+    own = tuple(wish.entity_tokens)
+    return next((key_of(h, as_written=True) for h in headers if own and name_fit(own, own, tokens(h)) >= 0.9), "")
 
 
 def _match(columns: list[Column], headers: list[str], wish: Wish) -> tuple[dict[str, int], dict[str, float]]:
@@ -67,12 +99,12 @@ def _fit(one: WishedField, column: Column, header: str) -> float:
     named = name_fit(one.words, one.own, tokens(header))
     kind = kind_fit(one, column)
     if named >= 0.6:
-        return named * (0.7 + 0.3 * kind) if one.kind in ("money", "date", "email", "rating") else named
+        return named * (0.7 + 0.3 * kind) if one.kind in ("money", "date", "time", "email", "rating") else named
     if one.kind == "url" and column.links >= 0.6:
         return 0.6
-    if not header and column.constant and one.kind in ("text", "name", "long"):
+    if not header and (one.kind == "text" or (column.constant and one.kind in ("name", "long"))):
         return 0.0  # the caption of a button that every row has
-    if not header or one.kind in ("money", "email", "phone", "date", "image"):
+    if not header or one.kind in ("money", "email", "phone", "date", "time", "image"):
         return 0.62 * kind if kind >= 0.6 else 0.0
     if one.known == "name" and column.position == 0 and column.distinct > 0.7:
         return 0.58

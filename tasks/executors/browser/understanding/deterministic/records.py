@@ -7,10 +7,18 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from tasks.executors.browser.understanding.deterministic.answers import Answer, Raw, entity_fit, name_fit, scope_fit
+from tasks.executors.browser.understanding.deterministic.answers import (
+    Answer,
+    Raw,
+    beside_fit,
+    entity_fit,
+    name_fit,
+    scope_fit,
+)
 from tasks.executors.browser.understanding.deterministic.bylines import author_of
 from tasks.executors.browser.understanding.deterministic.columns import Column, kind_fit
-from tasks.executors.browser.understanding.deterministic.wishes import Wish, WishedField, field_of, key_of
+from tasks.executors.browser.understanding.deterministic.wish_fields import WishedField, field_of, key_of
+from tasks.executors.browser.understanding.deterministic.wishes import Wish
 from tasks.executors.browser.understanding.deterministic.words import tokens
 
 _LABELLED = re.compile(r"^\s*([\w][\w .()/-]{1,30}?)\s*[:：]\s*(.+)$", re.S)
@@ -30,7 +38,9 @@ def answers(model: dict[str, Any], wish: Wish) -> Iterator[Answer]:
         aside = 0.8 if group["place"] in ("nav", "footer", "header", "aside", "menu") else 1.0
         named = (" ".join(group["words"]), group["heading"], group["within"])
         prior = 0.97 * size * aside * _one_each(group["records"]) * (1.0 if scope_fit(wish, *named) >= 0.6 else 0.75)
-        yield _answer(group, columns, wish, prior, entity_fit(wish, *named))
+        answer = _answer(group, columns, wish, prior, entity_fit(wish, *named))
+        answer.beside = beside_fit(wish, *named)
+        yield answer
 
 
 def _one_each(records: list[dict[str, Any]]) -> float:
@@ -64,6 +74,7 @@ def _column(key: str, records: list[dict[str, Any]], position: int) -> Column:
     there = [slot for slot in slots if slot]
     texts = [slot["text"] if slot else "" for slot in slots]
     label, texts = _without_label(texts, [slot.get("lead", "") for slot in there])
+    label = label or there[0]["label"]
     column = Column.of(key, texts, kind=there[0]["kind"], position=position)
     words: Counter[str] = Counter(word for slot in there for word in slot["words"])
     column.words = frozenset(word for word, count in words.items() if count >= len(there) * 0.5)
@@ -98,7 +109,9 @@ def _answer(group: dict[str, Any], columns: list[Column], wish: Wish, prior: flo
     if not wish.fields:
         rows = _rows(group, chosen, wished, _rest(columns, chosen))
         return Answer("records", rows, {"": 0.8 if fit else 0.5}, prior, fit, many=True, fields=wished)
-    return Answer("records", _rows(group, chosen, wished, {}), fits, prior, fit, many=True)
+    rows = _rows(group, chosen, wished, {})
+    contexts = [record["text"] for record in group["records"]] if len(rows) == len(group["records"]) else []
+    return Answer("records", rows, fits, prior, fit, many=True, contexts=contexts)
 
 
 def match(columns: list[Column], wished: tuple[WishedField, ...]) -> tuple[dict[str, Column], dict[str, float]]:
@@ -114,7 +127,34 @@ def match(columns: list[Column], wished: tuple[WishedField, ...]) -> tuple[dict[
         shared = {other for other, taken in chosen.items() if taken is column}
         if fit >= 0.4 and key not in chosen and (not shared or _shares(key, shared, column, wished)):
             chosen[key], fits[key] = column, min(1.0, fit)
+    for key, column in _left_over(columns, wished, chosen):
+        chosen[key], fits[key] = column, 0.5
     return chosen, fits
+
+
+def _left_over(
+    columns: list[Column], wished: tuple[WishedField, ...], chosen: dict[str, Column]
+) -> list[tuple[str, Column]]:
+    """Fields that nothing names, in their order, when just as many texts are left: the airline, in `<div class="al">`."""
+    open_fields = [one for one in wished if one.key not in chosen and one.kind == "text" and not one.optional]
+    taken = [column.texts for column in chosen.values()]
+    left = [
+        column
+        for column in columns
+        if column.kind == "text" and not column.constant and column.fill >= 0.6 and column.texts not in taken
+        and column.length < 60 and not column.label and max(column.shares[k] for k in ("money", "date", "url", "rating")) < 0.5
+    ]  # fmt: skip
+    whole = [column for column in left if not any(_within(column, other) for other in left)]
+    return (
+        list(zip((one.key for one in open_fields), whole, strict=True))
+        if len(whole) == len(open_fields) and chosen
+        else []
+    )
+
+
+def _within(part: Column, whole: Column) -> bool:
+    pairs = [(a, b) for a, b in zip(part.texts, whole.texts, strict=True) if a and b]
+    return part is not whole and bool(pairs) and all(a in b and a != b for a, b in pairs)
 
 
 def _shares(key: str, taken: set[str], column: Column, wished: tuple[WishedField, ...]) -> bool:
@@ -133,7 +173,7 @@ def _fit(one: WishedField, column: Column, columns: list[Column]) -> float:
         0.97 * name_fit(one.words, one.own, tokens(" ".join(sorted(column.words)))) if len(column.words) < 4 else 0.0,
     )
     usual = _usual(one, column, columns)
-    if one.kind in ("money", "oldmoney", "date", "rating", "email", "phone", "image", "url"):
+    if one.kind in ("money", "oldmoney", "date", "time", "rating", "email", "phone", "image", "url"):
         score = kind * (0.72 + 0.24 * named) if kind >= 0.5 else 0.45 * named * (0.2 + kind)
     else:
         score = max(named * (0.45 + 0.55 * kind), usual * kind)
@@ -210,7 +250,7 @@ def _rows(
 
 def _instead(one: WishedField, column: Column, slots: list[dict[str, Any]]) -> str:
     """The value of a record that is built a little differently: of the right kind, under the same names, not struck."""
-    if one.kind not in ("money", "date", "rating", "email", "phone", "image"):
+    if one.kind not in ("money", "date", "time", "rating", "email", "phone", "image"):
         return ""
     alike = [slot for slot in slots if slot["kind"] == column.kind or one.kind == "rating"]
     fitting = [slot for slot in alike if kind_fit(one, Column.of("", [slot["text"]], kind=slot["kind"])) > 0.9]

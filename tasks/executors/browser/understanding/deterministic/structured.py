@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from tasks.executors.browser.understanding.deterministic.answers import Answer, Raw, entity_fit, name_fit
-from tasks.executors.browser.understanding.deterministic.wishes import Wish, WishedField
+from tasks.executors.browser.understanding.deterministic.wish_fields import WishedField
+from tasks.executors.browser.understanding.deterministic.wishes import Wish
 from tasks.executors.browser.understanding.deterministic.words import tokens
 
 #: Known field → paths into an item, best first.
@@ -148,8 +149,7 @@ def as_text(value: Any) -> str:
         return ", ".join(dict.fromkeys(text for one in value[:50] if (text := as_text(one))))
     if isinstance(value, dict):
         if value.get("streetAddress") or value.get("addressLocality"):
-            parts = ("streetAddress", "postalCode", "addressLocality", "addressRegion", "addressCountry")
-            return ", ".join(text for part in parts if (text := as_text(value.get(part))))
+            return _address(value)
         return next(
             (
                 text
@@ -159,6 +159,19 @@ def as_text(value: Any) -> str:
             "",
         )
     return ""
+
+
+def _address(value: dict[str, Any]) -> str:
+    """As letters are addressed: "Mühlenstraße 41, 23552 Lübeck", "1 Main St, Springfield, IL 62701"."""
+    street, code, town, region, country = (
+        as_text(value.get(part))
+        for part in ("streetAddress", "postalCode", "addressLocality", "addressRegion", "addressCountry")
+    )
+    if re.fullmatch(r"\d{4,5}", code) and not region:
+        lines = [street, f"{code} {town}".strip()]
+    else:
+        lines = [street, town, f"{region} {code}".strip()]
+    return ", ".join(line for line in [*lines, country] if line)
 
 
 def _by_type(items: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:

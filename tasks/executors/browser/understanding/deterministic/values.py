@@ -25,10 +25,16 @@ _SIGN = r"[£€$¥₹₽₩₺₪฿]"
 _NEGATIVE = re.compile(
     rf"^\s*(?:[A-Za-z]{{3}}\s*)?{_SIGN}?\s*[-−–]\s*(?:[A-Za-z]{{0,3}}{_SIGN}\s*)?\d|^\s*\([^()]*\d[^()]*\)\s*$"
 )
+_ONLY_MONEY = re.compile(
+    rf"^\s*[-−–]?\s*(?:[A-Za-z]{{0,3}}{_SIGN}|[A-Z]{{3}})?\s*[-−–]?\d[\d.,'’\u00a0\u202f ]*(?:{_SIGN}|[A-Z]{{3}})?\s*$"
+)
 _FREE = re.compile(r"^\s*(free|gratis|kostenlos)\s*!?\s*$", re.I)
 _NUMBER = re.compile(r"[-+−]?\d[\d.,\s'’\u00a0\u202f]*\d|[-+−]?\d")
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
-_PHONE = re.compile(r"(?<![\w/.-])\+?\(?\d[\d\s().\-/]{6,18}\d(?![\w/-])")
+_PHONE = re.compile(r"(?<![\w/.,-])\+?\(?\d[\d \u00a0\u202f().\-–/]{5,18}\d(?![\w/-])")
+_NO_PHONE = re.compile(
+    r"\d+[.,]\d{2}\s*[-–]\s*\d+[.,]\d{2}|\d{1,2}[/.]\d{1,2}[/.]\d{4}|\d{4}\s*[-–]\s*\d{4}|\d+[.]\d+|(?:\d{1,3} )+\d{1,3}|[\d ]*\d{1,2}\s*[-–]\s*\d{1,2}|\d{4}-\d{2}-\d{2}.*"
+)
 _RATING = re.compile(r"(\d(?:[.,]\d+)?)\s*(?:/|out of|von|of|sur|de)\s*(5|10|100)\b", re.I)
 _STARS = re.compile(r"(\d(?:[.,]\d+)?)\s*(?:-\s*)?stars?\b", re.I)
 _WORD_RATING = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5}
@@ -51,6 +57,14 @@ _SLASHED = re.compile(r"\b(\d{1,2})/(\d{1,2})/(\d{4})\b")
 _YEAR_FIRST = re.compile(r"\b(\d{4})[/.](\d{1,2})[/.](\d{1,2})\b")
 _AGO = re.compile(r"\b(\d+|an?|few)\s+(second|minute|hour|day|week|month|year)s?\s+ago\b|\byesterday\b|\btoday\b", re.I)
 
+_MONTH_YEAR = re.compile(rf"\b(?:{_MONTH})\b\.?\s+(?:19|20)\d\d\b", re.I)
+_SHORT_DAY = re.compile(rf"\b(?:{_MONTH})\b\.?\s+\d{{1,2}}\b|\b\d{{1,2}}\.?\s+(?:{_MONTH})\b", re.I)
+_CLOCK = re.compile(r"\b\d{1,2}[:.]\d{2}\s*(?:uhr|[ap]\.?m\b)?|\b\d{1,2}\s*(?:uhr\b|[ap]\.?m\b)", re.I)
+_SPAN = re.compile(
+    r"\b\d+\s*(?:s|sec|seconds?|m|min|mins|minutes?|minuten|h|hrs?|hours?|std|stunden?|d|days?|tage?n?)\b", re.I
+)
+_ISO_SPAN = re.compile(r"^P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?$")
+
 
 @dataclass(frozen=True)
 class Money:
@@ -71,6 +85,16 @@ def money(text: str) -> Money | None:
         return None
     amount = float(parsed.amount) * (-1 if _NEGATIVE.search(text) else 1)
     return Money(_plain(amount), _currency(parsed.currency or "", text))
+
+
+def only_money(text: str) -> bool:
+    """Whether a text is one amount of money with its sign and nothing else."""
+    return bool(_ONLY_MONEY.match(text)) and money(text) is not None
+
+
+def thousands(text: str) -> int | None:
+    """A whole number written with commas by thousands (37,036,200) and nothing else."""
+    return int(text.replace(",", "")) if re.fullmatch(r"\d{1,3}(?:,\d{3})+", text.strip()) else None
 
 
 def amount(text: str) -> Money | None:
@@ -140,9 +164,38 @@ def date(text: str) -> str | None:
     return None
 
 
+def only_date(text: str) -> bool:
+    """Whether a text is one date, maybe with a time of day: of two dates or a span, one day would be a wrong value."""
+    if _ISO.match(text.strip()):
+        return True
+    for pattern in (_DAY_MONTH, _MONTH_DAY, _YEAR_FIRST, _DOTTED, _SLASHED):
+        if found := pattern.search(text):
+            rest = f"{text[: found.start()]} {text[found.end() :]}"
+            return not (looks_dated(rest) or re.search(r"\d\.?\s*(?:[-–—]|to|bis)\s*$", text[: found.start()]))
+    return False
+
+
 def looks_dated(text: str) -> bool:
     """A date, also one that cannot be pinned to a day."""
-    return len(text) < 80 and (date(text) is not None or bool(_AGO.search(text)) or bool(_SLASHED.search(text)))
+    vague = (_AGO, _SLASHED, _MONTH_YEAR, _SHORT_DAY)
+    return len(text) < 80 and (date(text) is not None or any(pattern.search(text) for pattern in vague))
+
+
+def looks_timed(text: str) -> bool:
+    """A time of day, a span of time, or how long ago something was."""
+    return len(text) < 60 and any(pattern.search(text) for pattern in (_CLOCK, _SPAN, _AGO))
+
+
+def duration(text: str) -> str:
+    """An ISO 8601 duration as people write it (PT1H15M: "1 hr 15 min"); any other text as it is."""
+    found = _ISO_SPAN.match(text.strip())
+    if not found or not any(found.groups()):
+        return text
+    days, hours, minutes, seconds = (int(part) if part else 0 for part in found.groups())
+    if not hours:
+        hours, minutes = divmod(minutes, 60)
+    parts = ((days, "days"), (hours, "hr"), (minutes, "min"), (seconds, "sec"))
+    return " ".join(f"{count} {unit}" for count, unit in parts if count)
 
 
 def email(text: str) -> str | None:
@@ -155,7 +208,8 @@ def phone(text: str) -> str | None:
     """The first telephone number."""
     for found in _PHONE.finditer(text):
         digits = re.sub(r"\D", "", found.group(0))
-        if 7 <= len(digits) <= 15 and date(found.group(0)) is None:
+        plausible = 7 <= len(digits) <= 15 and not _NO_PHONE.fullmatch(found.group(0).strip())
+        if plausible and date(found.group(0)) is None:
             return found.group(0).strip()
     return None
 
@@ -179,7 +233,10 @@ def typed(kind: str, text: str) -> dict[str, Any]:
             return {"": text}
         return {"": found.amount, **({"Currency": found.currency} if found.currency else {})}
     if kind == "date":
-        return {"": date(text) or text}
+        return {"": (date(text) if only_date(text) else None) or text}
+    if kind == "time":
+        dated = only_date(text) and not _CLOCK.search(text)
+        return {"": (date(text) if dated else None) or duration(text)}
     if kind == "rating":
         value = rating(text)
         return {"": text if value is None else value}
@@ -188,7 +245,8 @@ def typed(kind: str, text: str) -> dict[str, Any]:
         return {"": text if value is None else value}
     if kind in ("email", "phone"):
         return {"": (email if kind == "email" else phone)(text) or text}
-    return {"": text}
+    whole = thousands(text) if kind in ("text", "") else None
+    return {"": text if whole is None else whole}
 
 
 def _plain(value: float) -> float | int:
