@@ -55,7 +55,7 @@ def test_a_hostile_page_ends_in_time_and_the_next_task_is_unharmed(play: Any, si
         {"type": "screenshot", "config": {"timeout": 2000}, "continueOnError": True},
     ]
     try:
-        outcome, _ = play(steps, seconds=8)
+        outcome, _ = play(steps, seconds=5)
     except DeadlinePassed:
         outcome = Failed("its time was over")
     assert isinstance(outcome, Success | Failed), outcome
