@@ -4,6 +4,11 @@ const root = scope ? (scope.startsWith("//") ? document.evaluate(scope, document
 if (!root) return null;
 const MOST_TEXT = 200000, MOST_RECORDS = 1000, MOST_ELEMENTS = 60000;
 let truncated = false;
+// Open shadow roots are parts of the page.
+const roots = [root];
+if (root.shadowRoot) roots.push(root.shadowRoot);
+walk(root, MOST_ELEMENTS, (el) => { if (el.shadowRoot) roots.push(el.shadowRoot); });
+const select = (selector) => roots.flatMap((one) => [...one.querySelectorAll(selector)]);
 const absolute = (href) => { try { return new URL(href, document.baseURI).href; } catch { return href || ""; } };
 const textOf = (el, longest = 2000) => clean(el.innerText === undefined ? el.textContent : el.innerText, longest);
 
@@ -63,7 +68,7 @@ const gridOf = (rows, cellsOf) => {
   });
   return grid;
 };
-for (const table of [...root.querySelectorAll("table")].slice(0, 60)) {
+for (const table of [...select("table")].slice(0, 60)) {
   if (table.querySelector("table") || table.getAttribute("role") === "presentation" || !visible(table)) continue;
   const rows = [...table.rows].filter((row) => row.cells.length);
   if (!rows.length) continue;
@@ -84,7 +89,7 @@ for (const table of [...root.querySelectorAll("table")].slice(0, 60)) {
     links: body.map((row) => Array.from({ length: width }, (_, c) => (row[c] ? linkOf(row[c].cell) : ""))),
   });
 }
-for (const table of [...root.querySelectorAll("[role=table],[role=grid],[role=treegrid]")].slice(0, 20)) {
+for (const table of [...select("[role=table],[role=grid],[role=treegrid]")].slice(0, 20)) {
   if (table.tagName === "TABLE" || !visible(table)) continue;
   const rows = [...table.querySelectorAll("[role=row]")].slice(0, MOST_RECORDS);
   const cells = (row) => [...row.querySelectorAll("[role=cell],[role=gridcell],[role=rowheader],[role=columnheader]")];
@@ -213,7 +218,7 @@ const groups = candidates.slice(0, 20).map((candidate) => {
 
 // Rows of a layout table where one record takes two rows, or three.
 const spanned = [];
-for (const body of [...root.querySelectorAll("tbody")].slice(0, 20)) {
+for (const body of [...select("tbody")].slice(0, 20)) {
   const rows = [...body.children].filter((row) => row.tagName === "TR");
   if (rows.length < 6) continue;
   for (const span of [2, 3]) {
@@ -234,14 +239,14 @@ for (const body of [...root.querySelectorAll("tbody")].slice(0, 20)) {
 
 const pairs = [];
 const pair = (key, value, where) => { key = clean(key, 80).replace(/\s*[:：]\s*$/, ""); value = clean(value, 1000); if (key && value && key !== value && pairs.length < 400) pairs.push({ key, value, group: where || "" }); };
-for (const list of root.querySelectorAll("dl")) {
+for (const list of select("dl")) {
   const heading = headingBefore(list);
   let key = "";
   for (const part of list.querySelectorAll("dt,dd")) { if (part.tagName === "DT") key = textOf(part, 80); else if (key) pair(key, textOf(part), heading); }
 }
 for (const table of tables) if (table.sideHeads) for (const row of table.rows) pair(row[0], row[1], table.caption || table.heading);
 const LABELS = "b,strong,th,label,dt,span,div,p,li,td,h4,h5,h6";
-for (const strong of [...root.querySelectorAll(LABELS)].slice(0, 8000)) {
+for (const strong of [...select(LABELS)].slice(0, 8000)) {
   if (strong.children.length > 1 || pairs.length >= 400) continue;
   const bold = /^(B|STRONG)$/.test(strong.tagName);
   const label = ownText(strong) || (bold || strong.children.length ? clean(strong.textContent, 82) : "");
@@ -269,11 +274,11 @@ for (const strong of [...root.querySelectorAll(LABELS)].slice(0, 8000)) {
   } else if (!next && labelled && home && home.nextElementSibling && home.children.length === 1) pair(own, textOf(home.nextElementSibling, 500), "");
 }
 // A word or two and then a bold value ("Current bid £420"), and parts of two that stand in a row of such parts.
-for (const bold of [...root.querySelectorAll("b,strong")].slice(0, 500)) {
+for (const bold of [...select("b,strong")].slice(0, 500)) {
   const label = bold.previousSibling && bold.previousSibling.nodeType === 3 && bold.parentElement.firstChild === bold.previousSibling ? clean(bold.previousSibling.data, 60) : "";
   if (/^\p{L}[\p{L} ]{2,39}[:：]?$/u.test(label) && /\d/.test(bold.textContent)) pair(label, textOf(bold, 120), headingBefore(bold));
 }
-for (const list of [...root.querySelectorAll("div,ul,section")].slice(0, 5000)) {
+for (const list of [...select("div,ul,section")].slice(0, 5000)) {
   const parts = [...list.children];
   if (parts.length < 2 || parts.length > 30 || !parts.every((part) => part.tagName === parts[0].tagName && part.children.length === 2 && !ownText(part) && [...part.children].every((child) => !child.children.length && child.textContent.length < 80))) continue;
   const keys = parts.map((part) => clean(part.children[0].textContent, 60));
@@ -288,7 +293,7 @@ const twoTexts = (el) => {
   return texts.length === 2 || (texts.length === 3 && AMOUNT.test(texts[1]) && !AMOUNT.test(texts[2])) ? texts : null;
 };
 const paired = new Set(pairs.map((one) => `${one.key}\n${one.value}`));
-for (const el of [...root.querySelectorAll("div,li,a,td,p,tr,span,section,button,article")].slice(0, 20000)) {
+for (const el of [...select("div,li,a,td,p,tr,span,section,button,article")].slice(0, 20000)) {
   if (!el.firstElementChild || pairs.length >= 380 || el.textContent.length > 300 || el.querySelectorAll("*").length > 12) continue;
   const texts = twoTexts(el);
   if (!texts) continue;
@@ -297,7 +302,7 @@ for (const el of [...root.querySelectorAll("div,li,a,td,p,tr,span,section,button
 }
 const INLINE = /^(BR|A|B|I|EM|STRONG|SPAN|TIME|ABBR|SMALL)$/;
 const known = new Set(pairs.map((one) => `${one.key}\n${one.value}`));
-for (const el of [...root.querySelectorAll("p,li,span,div,td,address")].slice(0, 6000)) {
+for (const el of [...select("p,li,span,div,td,address")].slice(0, 6000)) {
   if (el.children.length > 12 || el.textContent.length > 2000 || !/[:：]/.test(el.textContent) || ![...el.children].every((child) => INLINE.test(child.tagName))) continue;
   for (const line of (el.innerText || "").split(/\n|\s[·|•]\s/, 20)) {
     const at = line.search(/[:：]\s+\S/);
@@ -308,16 +313,16 @@ for (const el of [...root.querySelectorAll("p,li,span,div,td,address")].slice(0,
   }
 }
 
-const headings = [...root.querySelectorAll("h1,h2,h3,h4,h5,h6,[role=heading]")].filter(visible).slice(0, 300).map((el) => ({ level: Number(el.tagName[1]) || Number(el.getAttribute("aria-level")) || 2, text: textOf(el, 300) })).filter((heading) => heading.text);
-const links = [...root.querySelectorAll("a[href]")].filter((el) => visible(el) && !/^(javascript|#)/.test(el.getAttribute("href"))).slice(0, 1000).map((el) => ({ text: nameOf(el) || textOf(el, 200), url: absolute(el.getAttribute("href")), place: place(el) }));
-const images = [...root.querySelectorAll("img")].filter(visible).slice(0, 300).map((el) => ({ alt: clean(el.alt, 300), url: absolute(el.currentSrc || el.getAttribute("src")) }));
-const lists = [...root.querySelectorAll("ul,ol")].filter((el) => visible(el) && !el.parentElement.closest("ul,ol")).slice(0, 60).map((el) => ({ heading: headingBefore(el), place: place(el), ordered: el.tagName === "OL", words: words(`${el.id} ${typeof el.className === "string" ? el.className : ""}`).map((word) => word.toLowerCase()), items: [...el.children].filter((item) => item.tagName === "LI").slice(0, 500).map((item) => textOf(item, 500)) })).filter((list) => list.items.length > 1);
+const headings = [...select("h1,h2,h3,h4,h5,h6,[role=heading]")].filter(visible).slice(0, 300).map((el) => ({ level: Number(el.tagName[1]) || Number(el.getAttribute("aria-level")) || 2, text: textOf(el, 300) })).filter((heading) => heading.text);
+const links = [...select("a[href]")].filter((el) => visible(el) && !/^(javascript|#)/.test(el.getAttribute("href"))).slice(0, 1000).map((el) => ({ text: nameOf(el) || textOf(el, 200), url: absolute(el.getAttribute("href")), place: place(el) }));
+const images = [...select("img")].filter(visible).slice(0, 300).map((el) => ({ alt: clean(el.alt, 300), url: absolute(el.currentSrc || el.getAttribute("src")) }));
+const lists = [...select("ul,ol")].filter((el) => visible(el) && !el.parentElement.closest("ul,ol")).slice(0, 60).map((el) => ({ heading: headingBefore(el), place: place(el), ordered: el.tagName === "OL", words: words(`${el.id} ${typeof el.className === "string" ? el.className : ""}`).map((word) => word.toLowerCase()), items: [...el.children].filter((item) => item.tagName === "LI").slice(0, 500).map((item) => textOf(item, 500)) })).filter((list) => list.items.length > 1);
 
 // The main text: the part with the most words in paragraphs that are not links.
 const paragraphs = (el) => [...el.querySelectorAll("p,pre,blockquote,h2,h3,h4,li,td,figcaption,dd")];
 const boring = (el) => Boolean(el.closest("nav,footer,aside,[role=navigation],[role=contentinfo],[role=complementary],form,button,[hidden],.comments,#comments,[class*=comment-],[class*=related],[class*=share],[class*=sidebar],[class*=cookie],[class*=newsletter]"));
 const blocks = new Map();
-for (const p of [...root.querySelectorAll("p,pre,blockquote,td,div")].slice(0, 15000)) {
+for (const p of [...select("p,pre,blockquote,td,div")].slice(0, 15000)) {
   if (p.tagName === "DIV" && (p.children.length > 3 || ownText(p).length < 80) || p.tagName === "TD" && ownText(p).length < 80) continue;
   const text = ownText(p).length > 25 ? clean(p.textContent, 20000) : clean(p.textContent, 20000);
   if (text.length < 25 || boring(p)) continue;
@@ -346,7 +351,7 @@ const fallback = (root.innerText || "").trim();
 if (Math.max(mainText.length, fallback.length) > MOST_TEXT) truncated = true;
 
 const byline = root.querySelector("[rel=author],[itemprop=author],.byline,.author,[class*=byline],[class*=author-name],[class*=author]");
-const times = [...root.querySelectorAll("time")].filter(visible).slice(0, 10).map((el) => el.getAttribute("datetime") || textOf(el, 60));
+const times = [...select("time")].filter(visible).slice(0, 10).map((el) => el.getAttribute("datetime") || textOf(el, 60));
 const dated = root.querySelector("[itemprop=datePublished],[class*=publish],[class*=pubdate],[class*=post-date],[class*=entry-date],.date,[class*=timestamp]");
 return {
   url: location.href, title: clean(document.title, 500), lang: document.documentElement.lang || "", canonical: canonical ? canonical.href : "", meta, jsonld, microdata, tables, groups: [...spanned, ...groups], pairs, headings, links, images, lists,

@@ -45,7 +45,7 @@ class Answer:
         if wish.many and not self.many:
             count = 0.55
         elif wish.many is not True and self.many and len(self.rows) > 1:
-            count = 0.6 if wish.many is False else 0.9
+            count = 0.9 if wish.many is None else 0.6 if wish.entity else 0.45
         if self.beside is not None:
             count *= 1.0 if self.beside else 0.9
         return min(1.0, covered * count * self.prior * (0.88 + 0.14 * self.entity_fit))

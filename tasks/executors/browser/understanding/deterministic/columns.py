@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from tasks.executors.browser.understanding.deterministic import values
 from tasks.executors.browser.understanding.deterministic.wish_fields import WishedField
+from tasks.executors.browser.understanding.deterministic.words import tokens
 
 _URL = re.compile(r"^https?://\S+$")
 _LOOKED_AT = 40
@@ -60,6 +61,16 @@ class Column:
     def constant(self) -> bool:
         """The same in every record: a button's caption, not a value."""
         return len(self.texts) > 2 and self.distinct * len([t for t in self.texts if t]) <= 1.0
+
+
+def says(one: WishedField, column: Column) -> bool:
+    """Whether the values say themselves what they are: "98 reviews" are reviews."""
+    if not one.own or one.kind not in ("text", "count") or column.constant or column.kind != "text":
+        return False
+    filled = [text for text in column.texts if text][:_LOOKED_AT]
+    counted = [text for text in filled if len(text) < 40 and re.search(r"\d", text)]
+    said = [text for text in counted if {token.stem for token in one.own} <= {token.stem for token in tokens(text)}]
+    return len(filled) > 1 and len(said) >= 0.7 * len(filled)
 
 
 def kind_fit(one: WishedField, column: Column) -> float:

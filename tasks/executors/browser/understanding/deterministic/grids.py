@@ -14,7 +14,7 @@ from tasks.executors.browser.understanding.deterministic.answers import (
     name_fit,
     scope_fit,
 )
-from tasks.executors.browser.understanding.deterministic.columns import Column, kind_fit
+from tasks.executors.browser.understanding.deterministic.columns import Column, kind_fit, says
 from tasks.executors.browser.understanding.deterministic.wish_fields import WishedField, key_of
 from tasks.executors.browser.understanding.deterministic.wishes import Wish
 from tasks.executors.browser.understanding.deterministic.words import tokens
@@ -96,7 +96,7 @@ def _match(columns: list[Column], headers: list[str], wish: Wish) -> tuple[dict[
 
 
 def _fit(one: WishedField, column: Column, header: str) -> float:
-    named = name_fit(one.words, one.own, tokens(header))
+    named = max(name_fit(one.words, one.own, tokens(header)), 0.85 if says(one, column) else 0.0)
     kind = kind_fit(one, column)
     if named >= 0.6:
         return named * (0.7 + 0.3 * kind) if one.kind in ("money", "date", "time", "email", "rating") else named

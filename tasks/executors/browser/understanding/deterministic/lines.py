@@ -12,7 +12,7 @@ from tasks.executors.browser.understanding.deterministic.words import Token, lik
 _NUMBER = re.compile(r"(?<![\w.,#/-])\d+(?:[.,'’\u00a0\u202f ]\d{3})*(?:[.,]\d+)?[kKmM]?(?![\w/-]|[.,:]\d)")
 _FAX = re.compile(r"\b(?:tele)?fax\b", re.I)
 _CALL = re.compile(r"\b(?:tel|telefon\w*|telephone|phone|call|mobile|hotline|ruf\w*)\b|☎|📞", re.I)
-_LONGEST = 120
+_LONGEST = 400
 
 
 def count_of(text: str, one: WishedField) -> str:

@@ -156,13 +156,15 @@ def _of(text: str) -> Phrase | None:
     """ "A, B and C of every Y": what stands behind the last field."""
     parts = list(_SPLIT.finditer(text))
     last = parts[-1].end() if parts else 0
-    found = _OF.search(text, last)
+    found = _last_of(text, last)
     if found is None or found.start() <= last:
         return _of_first(text) if parts else None
     entity, before = found.group("entity"), text[: found.start()]
-    if parts and not _tells(found, before):
+    if parts and not _tells(found, text[:last]):
         return None
-    if not parts and not (found.group("many") or found.group("the") or _is_field_list(before)):
+    if not parts and not (
+        found.group("many") or found.group("the") or _is_field_list(before) or found.group("entity")[:1].isupper()
+    ):
         return None
     if not parts and _is_field_list(entity, alone=True) and not found.group("many"):
         return None
@@ -179,6 +181,16 @@ def _of(text: str) -> Phrase | None:
         else None
     )
     return Phrase(entity, before, many)
+
+
+def _last_of(text: str, last: int) -> re.Match[str] | None:
+    """ "date of birth of every patient": the last one with a word for how many, else the first."""
+    first = found = _OF.search(text, last)
+    told = None
+    while found is not None:
+        told = found if found.group("many") else told
+        found = _OF.search(text, found.start() + 1)
+    return told or first
 
 
 def _of_first(text: str) -> Phrase | None:

@@ -16,7 +16,7 @@ from tasks.executors.browser.understanding.deterministic.answers import (
     scope_fit,
 )
 from tasks.executors.browser.understanding.deterministic.bylines import author_of
-from tasks.executors.browser.understanding.deterministic.columns import Column, kind_fit
+from tasks.executors.browser.understanding.deterministic.columns import Column, kind_fit, says
 from tasks.executors.browser.understanding.deterministic.wish_fields import WishedField, field_of, key_of
 from tasks.executors.browser.understanding.deterministic.wishes import Wish
 from tasks.executors.browser.understanding.deterministic.words import tokens
@@ -147,7 +147,7 @@ def _left_over(
     whole = [column for column in left if not any(_within(column, other) for other in left)]
     return (
         list(zip((one.key for one in open_fields), whole, strict=True))
-        if len(whole) == len(open_fields) and chosen
+        if len(chosen) >= len(open_fields) == len(whole)
         else []
     )
 
@@ -169,6 +169,7 @@ def _fit(one: WishedField, column: Column, columns: list[Column]) -> float:
     kind = kind_fit(one, column)
     named = max(
         name_fit(one.words, one.own, tokens(column.label)),
+        0.85 if says(one, column) else 0.0,
         0.95 * max((name_fit(one.words, one.own, tokens(word)) for word in column.words), default=0.0),
         0.97 * name_fit(one.words, one.own, tokens(" ".join(sorted(column.words)))) if len(column.words) < 4 else 0.0,
     )

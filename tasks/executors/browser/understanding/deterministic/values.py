@@ -28,6 +28,7 @@ _NEGATIVE = re.compile(
 _ONLY_MONEY = re.compile(
     rf"^\s*[-−–]?\s*(?:[A-Za-z]{{0,3}}{_SIGN}|[A-Z]{{3}})?\s*[-−–]?\d[\d.,'’\u00a0\u202f ]*(?:{_SIGN}|[A-Z]{{3}})?\s*$"
 )
+_BARE_COUNT = re.compile(r"^\W*\d[\d.,'’\s]*\W*[x×]?\W*$", re.I)
 _FREE = re.compile(r"^\s*(free|gratis|kostenlos)\s*!?\s*$", re.I)
 _NUMBER = re.compile(r"[-+−]?\d[\d.,\s'’\u00a0\u202f]*\d|[-+−]?\d")
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
@@ -241,7 +242,7 @@ def typed(kind: str, text: str) -> dict[str, Any]:
         value = rating(text)
         return {"": text if value is None else value}
     if kind == "count":
-        value = number(text)
+        value = number(text) if _BARE_COUNT.match(text) else None
         return {"": text if value is None else value}
     if kind in ("email", "phone"):
         return {"": (email if kind == "email" else phone)(text) or text}

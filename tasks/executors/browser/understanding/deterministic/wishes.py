@@ -88,7 +88,7 @@ def parse(instruction: str, schema: dict[str, Any] | None = None) -> Wish:
 
 def _from_text(instruction: str) -> Wish:
     question = asked(re.sub(r"\s+", " ", instruction).strip().rstrip(".?!"))
-    text = asking_in_english(question.text)
+    text = asking_in_english(re.sub(r"\b(des\s+\w{3,}?)e?s\b", r"\1", question.text))  # a genitive is no plural
     text = _VERB.sub("", text, count=1)
     text = _PAGE.sub("", text)
     text = re.sub(r"\bnumber of (\w+)(?=\s*(?:,|and\b|$))", r"\1 count", text, flags=re.I)
