@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -50,7 +51,7 @@ def other(settings: Any) -> Iterator[tuple[subprocess.Popen[str], int, Path]]:
     worker.kill()
     worker.communicate()
     wait_for(lambda: not list(processes.members(int(group))))
-    processes.reap(Path(settings.BROWSER_STATE_DIR))
+    shutil.rmtree(settings.BROWSER_STATE_DIR, ignore_errors=True)
 
 
 def test_another_worker_goes_on_in_it_and_only_one(other: tuple[subprocess.Popen[str], int, Path]) -> None:
