@@ -86,7 +86,10 @@ def kind_fit(one: WishedField, column: Column) -> float:
             else fit * (1.0 if column.struck > 0.5 else 0.6)
         )
     if one.kind == "date":
-        return 1.0 if column.kind == "datetime" else share["date"]
+        # Today's mails show the time of day, older ones the date.
+        mixed = sum(values.looks_dated(t) or values.looks_timed(t) for t in column.texts[:_LOOKED_AT] if len(t) < 20)
+        filled = sum(1 for t in column.texts[:_LOOKED_AT] if t)
+        return 1.0 if column.kind == "datetime" else max(share["date"], mixed / filled if share["date"] >= 0.3 else 0.0)
     if one.kind == "time":
         return max(share["time"], 0.8 * share["date"], 0.8 if column.kind == "datetime" else 0.0)
     if one.kind == "rating":

@@ -102,7 +102,7 @@ def _fit(one: WishedField, column: Column, header: str) -> float:
         return named * (0.7 + 0.3 * kind) if one.kind in ("money", "date", "time", "email", "rating") else named
     if one.kind == "url" and column.links >= 0.6:
         return 0.6
-    if not header and (one.kind == "text" or (column.constant and one.kind in ("name", "long"))):
+    if not header and (column.fill < 0.5 or one.kind == "text" or (column.constant and one.kind in ("name", "long"))):
         return 0.0  # the caption of a button that every row has
     if not header or one.kind in ("money", "email", "phone", "date", "time", "image"):
         return 0.62 * kind if kind >= 0.6 else 0.0

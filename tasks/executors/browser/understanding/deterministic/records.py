@@ -136,12 +136,16 @@ def _left_over(
     columns: list[Column], wished: tuple[WishedField, ...], chosen: dict[str, Column]
 ) -> list[tuple[str, Column]]:
     """Fields that nothing names, in their order, when just as many texts are left: the airline, in `<div class="al">`."""
-    open_fields = [one for one in wished if one.key not in chosen and one.kind == "text" and not one.optional]
+    # What a schema or a code names is not guessed: "Sold out" is no ISBN.
+    free = [one for one in wished if one.key not in chosen and one.kind == "text" and not one.optional]
+    open_fields = [one for one in free if one.schema is None and one.known not in ("sku", "availability")]
+    if len(open_fields) < len(free):
+        return []
     taken = [column.texts for column in chosen.values()]
     left = [
         column
         for column in columns
-        if column.kind == "text" and not column.constant and column.fill >= 0.6 and column.texts not in taken
+        if column.kind == "text" and not column.constant and column.fill >= 0.9 and column.texts not in taken
         and column.length < 60 and not column.label and max(column.shares[k] for k in ("money", "date", "url", "rating")) < 0.5
     ]  # fmt: skip
     whole = [column for column in left if not any(_within(column, other) for other in left)]
