@@ -72,23 +72,63 @@ if (found.length > MOST_FULL && wanted.length) {
 }
 close = close.slice(0, ask.most || MOST_FULL);
 
-// The heading under which an element stands, when no section says so.
+// The heading under which an element stands, when no section says so: beside one of its ancestors, else the last before it.
+const headings = [...document.querySelectorAll("h1,h2,h3,h4,h5,h6")].filter((heading) => heading.textContent.trim());
+const lastHeading = (el) => {
+  let low = 0, high = headings.length;
+  while (low < high) { const middle = (low + high) >> 1; if (headings[middle].compareDocumentPosition(el) & Node.DOCUMENT_POSITION_FOLLOWING) low = middle + 1; else high = middle; }
+  return low ? clean(headings[low - 1].textContent, 80) : "";
+};
 const headingAbove = (el) => {
   for (let up = el, n = 0; up && up !== document.body && n < 7; up = up.parentElement, n++) for (let before = up.previousElementSibling, m = 0; before && m < 5; before = before.previousElementSibling, m++) if (/^H[1-6]$/.test(before.tagName)) return clean(before.textContent, 80);
   return "";
 };
+// The lists of the page: siblings that are built alike, whatever they are made of. What a list is called comes from its
+// names, its heading and the heads of its columns.
+const lists = [];
+const listsOf = new Map();
+const shapeOf = (el) => (/^(LI|TR|ARTICLE|DETAILS)$/.test(el.tagName) ? el.tagName : `${el.tagName}|${el.getAttribute("role") || ""}|${typeof el.className === "string" ? el.className.trim().split(/\s+/)[0] : ""}`);
+const legend = (box) => { const found = box.querySelector(":scope > legend"); return found ? clean(found.textContent, 80) : ""; };
+const called = (el) => `${el.id} ${typeof el.className === "string" ? el.className : ""} ${el.getAttribute("aria-label") || ""} ${byIds(el, "aria-labelledby")}`;
+const isRecord = (el) => !/^(TD|TH|DT|DD|OPTION|SPAN|P|B|I|H[1-6]|TBODY|THEAD|BR|INPUT|SELECT|LABEL|SVG)$/i.test(el.tagName) && !(el.tagName === "TR" && !el.querySelector("td")) && el.textContent.trim().length > 1;
+const listOf = (el) => {
+  const parent = el.parentNode;
+  if (!parent || parent === document.documentElement || !isRecord(el)) return null;
+  if (!listsOf.has(parent)) {
+    const alike = new Map();
+    for (const child of parent.children) { if (!isRecord(child)) continue; const shape = shapeOf(child); if (!alike.has(shape)) alike.set(shape, []); alike.get(shape).push(child); }
+    const places = new Map();
+    for (const members of alike.values()) {
+      if (members.length < 2) continue;
+      const table = el.closest("table");
+      const box = parent.nodeType === 1 ? parent : parent.host;
+      const heads = table && el.tagName === "TR" ? `${called(table)} ${table.caption ? table.caption.textContent : ""} ${[...(table.tHead ? table.tHead.querySelectorAll("th,td") : [])].map((head) => head.textContent).join(" ")}` : "";
+      lists.push({ of: members.length, size: Math.round(members.reduce((sum, member) => sum + member.textContent.length, 0) / members.length), called: clean(words(`${called(box)} ${called(members[0])} ${heads} ${members[0].tagName}`).join(" "), 300), heading: legend(box) || headingAbove(members[0]) || headingAbove(box) });
+      members.forEach((member, at) => places.set(member, [lists.length - 1, at + 1]));
+    }
+    listsOf.set(parent, places);
+  }
+  return listsOf.get(parent).get(el) || null;
+};
+const rowTexts = new Map();
+const rowText = (el) => { if (!rowTexts.has(el)) rowTexts.set(el, clean(el.innerText || el.textContent, 300)); return rowTexts.get(el); };
 const around = (el) => {
-  const marks = [], groups = [], zone = new Set();
+  const marks = [], groups = [], zone = new Set(), records = [];
   let row = "", modal = false, depth = 0;
+  const own = clean(el.innerText || el.textContent, 300).length;
+  if (listOf(el)) records.push(listOf(el));
   for (let up = composedParent(el); up && up !== document.body && depth < 14; up = composedParent(up), depth++) {
     const mark = landmarkOf(up);
     if (mark) marks.push(mark);
     if (mark === "dialog" || up.getAttribute("aria-modal") === "true") modal = true;
-    if (!row && /^(TR|LI|ARTICLE|DD)$/.test(up.tagName) || !row && /^(row|listitem|article|option|treeitem)$/.test(up.getAttribute("role") || "")) row = clean(up.innerText || up.textContent, 300);
+    if (!row && /^(TR|LI|ARTICLE|DD)$/.test(up.tagName) || !row && /^(row|listitem|article|option|treeitem)$/.test(up.getAttribute("role") || "")) row = rowText(up);
+    const place = listOf(up);
+    if (place && records.length < 4) records.push(place);
+    if (!row && place && lists[place[0]].of > 2 && rowText(up).length > own + 2) row = rowText(up);
     if (groups.length < 4 && (/^(FIELDSET|SECTION|ARTICLE|FORM|DIALOG|TABLE|DETAILS|ASIDE|NAV)$/.test(up.tagName) || up.getAttribute("role") || up.hasAttribute("aria-label"))) { const heading = headingIn(up); if (heading) groups.push(heading); }
     if (zone.size < 40) for (const word of words(`${up.id} ${typeof up.className === "string" ? up.className : ""} ${up.getAttribute("data-testid") || ""}`)) zone.add(word.toLowerCase());
   }
-  return { marks, groups, zone: [...zone], row, modal, heading: headingAbove(el) };
+  return { marks, groups, zone: [...zone], row, records, modal, heading: headingAbove(el) || lastHeading(el) };
 };
 
 // The words beside a field that has no label: just before it (or in the cell before), then just after.
@@ -197,4 +237,4 @@ for (const el of close) {
   elements.push(act);
 }
 window.__agencyCandidates = elements;
-return { items, title: clean(document.title, 120), total: found.length, whole: whole && close.length === found.length, modal: items.some((item) => item.modal) };
+return { items, lists, title: clean(document.title, 120), total: found.length, whole: whole && close.length === found.length, modal: items.some((item) => item.modal) };

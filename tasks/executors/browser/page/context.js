@@ -13,7 +13,9 @@ const textOf = (el) => {
   texts.set(el, text);
   return text;
 };
-const holds = (text) => tokens.every((token) => text.includes(token));
+// Long words may stand for their beginning; a number or a little word is meant as it is.
+const little = new Map(tokens.filter((token) => token.length < 4).map((token) => [token, new RegExp(`(?<![\\p{L}\\p{N}])${token.replace(/[^\p{L}\p{N}]/gu, "\\$&")}(?![\\p{L}\\p{N}])`, "u")]));
+const holds = (text) => tokens.every((token) => (little.has(token) ? little.get(token).test(text) : text.includes(token)));
 
 const anchors = [];
 walk(document, 60000, (el) => {

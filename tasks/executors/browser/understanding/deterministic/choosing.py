@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from tasks.executors.browser.understanding.deterministic import places
+from tasks.executors.browser.understanding.deterministic import places, record_places
 from tasks.executors.browser.understanding.deterministic.instructions import Reading, readings
 from tasks.executors.browser.understanding.deterministic.places import Lookup
 from tasks.executors.browser.understanding.deterministic.scoring import Page, Scored
@@ -13,7 +13,10 @@ from tasks.executors.browser.understanding.deterministic.scoring import Page, Sc
 ENOUGH = 0.75
 AHEAD = 0.10
 #: One that is called exactly so need not be as far ahead of one that is merely called similarly.
-AHEAD_WHEN_SAME = 0.05
+AHEAD_WHEN_SAME = 0.04
+#: What nothing else comes near may fit a little less.
+ENOUGH_WHEN_ALONE = 0.58
+ALONE = 0.2
 #: What only those who made the page call it, or what stands in it.
 _WEAK = ("hints", "options", "type")
 _WORTH_A_LOOK = 0.4
@@ -48,7 +51,8 @@ def decide(items: list[dict[str, Any]], instruction: str, kind: str, lookup: Loo
 
 
 def _judge(ranked: list[Scored]) -> Decision:
-    if not ranked or ranked[0].score < ENOUGH:
+    ahead = ranked[0].score - (ranked[1].score if len(ranked) > 1 else 0.0) if ranked else 0.0
+    if not ranked or ranked[0].score < (ENOUGH_WHEN_ALONE if ahead >= ALONE else ENOUGH):
         return Decision(None, ranked[:5], "nothing on the page fits well enough")
     first = ranked[0]
     second = ranked[1] if len(ranked) > 1 else None
@@ -59,6 +63,10 @@ def _judge(ranked: list[Scored]) -> Decision:
 
 def _needed(first: Scored, second: Scored) -> float:
     """How far ahead the first must be: less where something plain tells them apart."""
+    if _reachable(first) and not _reachable(second):
+        return 0.02
+    if second.borrowed and not first.borrowed and not first.missing:
+        return AHEAD_WHEN_SAME
     if first.name_score >= 0.98 and second.name_score >= 0.98:
         if _written_so(first) > _written_so(second):
             return 0.0
@@ -69,6 +77,12 @@ def _needed(first: Scored, second: Scored) -> float:
     return AHEAD
 
 
+def _reachable(one: Scored) -> bool:
+    """Whether it can be pressed as the page is now: neither off, nor under something else, nor hidden from readers."""
+    item = one.candidate
+    return not (item["disabled"] or item["top"] is False or item["hidden"])
+
+
 def _written_so(one: Scored) -> bool:
     """Whether a name given in quotes is its name just so, capitals included."""
     return one.reading.exact and one.reading.name in (one.candidate["name"].strip(), one.candidate["text"].strip())
@@ -76,14 +90,29 @@ def _written_so(one: Scored) -> bool:
 
 def _under(page: Page, reading: Reading, lookup: Lookup) -> list[Scored]:
     """Every candidate worth a look under one reading, with places and ordinal applied."""
-    if reading.ordinal and _counts_records(reading):
-        scored = _record_links(page, reading)
-    else:
-        scored = [page.score(item, reading) for item in page.items]
-    scored = sorted((one for one in scored if one.score >= _WORTH_A_LOOK), key=lambda one: -one.score)[:_MOST]
+    counted = reading.ordinal and _counts_records(reading)
+    scored = _record_links(page, reading) if counted else _fitting(page, reading)
     if reading.contexts and scored:
         places.apply(reading.contexts, scored, lookup)
-    return _nth(scored, reading.ordinal, page.items) if reading.ordinal else scored
+    if not reading.ordinal:
+        return scored
+    named = [one for one in scored if one.name_score >= 0.93 and one.candidate["rank"] != "text"]
+    called_so = len(named) >= max(2, abs(reading.ordinal))
+    record = None if called_so or reading.contexts else _nth_record(page, reading)
+    return [record] if record else _nth(scored, reading.ordinal, page.items)
+
+
+def _fitting(page: Page, reading: Reading) -> list[Scored]:
+    scored = [page.score(item, reading) for item in page.items]
+    return sorted((one for one in scored if one.score >= _WORTH_A_LOOK), key=lambda one: -one.score)[:_MOST]
+
+
+def _nth_record(page: Page, reading: Reading) -> Scored | None:
+    """What acts on the n-th record of a list: "open the third conversation"."""
+    counted = record_places.nth(page.items, reading, page.action_of(reading))
+    if counted is None:
+        return None
+    return Scored(counted.item, reading, 0.9, 1.0, counted.score - reading.cost, counted.why)
 
 
 def _nth(scored: list[Scored], ordinal: int, items: list[dict[str, Any]]) -> list[Scored]:
@@ -155,7 +184,7 @@ def _realer(one: Scored, other: Scored) -> bool:
 
 def _same(one: dict[str, Any], other: dict[str, Any], items: list[dict[str, Any]], by_target: bool) -> bool:
     if by_target and one["href"] and one["href"] == other["href"] and _leads_somewhere(one["href"]):
-        return True
+        return "#" not in one["href"] or not _of_two_records(one, other)
     if _captions(one, other) or _captions(other, one):
         return True
     inner, outer = (one, other) if one["i"] > other["i"] else (other, one)
@@ -167,6 +196,12 @@ def _same(one: dict[str, Any], other: dict[str, Any], items: list[dict[str, Any]
     return (bool(wrapped) and (inner["text"] or inner["name"]) == (outer["text"] or outer["name"])) or (
         inner["rank"] == "text"
     )
+
+
+def _of_two_records(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether they stand in different records of one list: the "#delete" of two rows is not the same."""
+    places = {place.list: place.at for place in one["records"]}
+    return any(places.get(place.list, place.at) != place.at for place in other["records"])
 
 
 def _captions(text: dict[str, Any], control: dict[str, Any]) -> bool:

@@ -18,6 +18,7 @@ from tasks.executors.browser.errors import StepFailed, Unsure
 from tasks.executors.browser.understanding.base import Choice, FindRequest
 from tasks.executors.browser.understanding.deterministic.choosing import Decision, decide
 from tasks.executors.browser.understanding.deterministic.instructions import search_words
+from tasks.executors.browser.understanding.deterministic.record_places import Place
 from tasks.executors.browser.understanding.deterministic.scoring import Scored
 
 #: Looking on is pointless once the page has not changed for so long.
@@ -53,6 +54,7 @@ def look(driver: WebDriver, kind: str, words: list[str]) -> Look:
                 local=item["i"],
                 i=base + item["i"],
                 up=item["up"] + base if item["up"] >= 0 else -1,
+                records=[Place((way, number), at, **answer["lists"][number]) for number, at in item["records"]],
             )
             seen.items.append(item)
         seen.frames.append(way)

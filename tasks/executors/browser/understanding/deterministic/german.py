@@ -9,7 +9,7 @@ _ARTICLE = r"(?:der|die|das|den|dem|des|ein|eine|einen|einem|einer|eines)"
 _SIE = r"(?:\s+sie)?(?:\s+bitte)?"
 #: Only words no English instruction has make one German.
 _GERMAN = re.compile(
-    r"\b(der|das|den|dem|ein|eine|einen|einem|auf|im|ins|vom|zur|zum|und|für|unter|über|neben|klick|klicke|klicken|drücke|drücken|tippe"
+    r"\b(nur|ich|bin|meine?|meinen|zeigen?|am (?:mon|diens|donners|frei|sams|sonn)tag|am mittwoch|der|das|den|dem|ein|eine|einen|einem|auf|im|ins|vom|zur|zum|und|für|unter|über|neben|klick|klicke|klicken|drücke|drücken|tippe"
     r"|feld|von|starten|anzeigen|wechseln|setzen|bestätigen|öffne|öffnen|wähle|wählen|gib|geben|trage|tragen|fülle|füllen|setze|akzeptiere|\w+feld|schaltfläche|knopf|fußzeile|kopfzeile|seitenleiste"
     r"|\w+(?:kreuzen|klicken|wählen)|erste[rsnm]?|zweite[rsnm]?|dritte[rsnm]?|letzte[rsnm]?|zeile|überschrift|reiter|kästchen)\b",
     re.I,
@@ -85,7 +85,7 @@ def in_english(text: str) -> str | None:
     bare = _QUOTES.sub(" ", text)
     if not _GERMAN.search(_HYPHEN.sub(" ", bare)):
         return None
-    verb, rest = _verb(re.sub(r"^bitte\s+", "", text, flags=re.I))
+    verb, rest = _verb(re.sub(r"^(?:bitte|ich (?:bin|will|möchte)|nur)\s+", "", text, flags=re.I))
     parts = _QUOTES.split(rest)
     told = "".join(part if n % 2 else _frame(part) for n, part in enumerate(parts))
     return re.sub(r"\s+", " ", f"{verb} {told}").strip()
@@ -98,7 +98,8 @@ def _verb(text: str) -> tuple[str, str]:
     if found := _FINAL.match(text):
         rest = re.sub(r"^auf\s+", "", found.group("rest"), flags=re.I)
         return _FINAL_VERBS.get(found.group("verb").lower(), "click"), rest
-    return ("", text) if not re.match(rf"{_ARTICLE}\s", text, re.I) else ("", f"the {text}")
+    named = re.match(rf"{_ARTICLE}\s+", text, re.I)
+    return ("", f"the {text[named.end() :]}" if named else text)
 
 
 def _frame(text: str) -> str:

@@ -22,8 +22,13 @@ from tasks.executors.browser.understanding.deterministic.vocabulary import (
 from tasks.executors.browser.understanding.deterministic.words import STOP, Token, content, plain_words, stem, tokens
 
 _QUOTED = re.compile(r"[\"“”„«»]([^\"“”„«»]{1,120})[\"“”„«»]|(?<!\w)['‘’]([^'‘’]{1,120})['‘’](?!\w)")
-_POLITE = re.compile(r"^(please|now|then|next,|and|finally|just|first,)\s+", re.I)
-_CLICK_VERBS = r"clicking|pressing|tapping|hitting|choosing|selecting|double-click|click|press|tap|hit|push|choose|select|pick|activate|use|find|locate|go to|navigate to|visit|follow|open|focus|check|tick|mark|toggle|switch to|switch on|switch off|turn on|turn off|enable|disable|uncheck|untick|expand|hover over|hover|show only|only show|filter by|filter for|sort by|order by|jump to|skip to|go"
+#: What is in a shop put somewhere is added to it.
+_PUT_IN = re.compile(
+    r"^put (?P<what>.+?) (?:in|into|on|onto) (?P<where>(?:the |my |your )?(?:shopping )?(?:cart|basket|bag|wish ?list|list|favou?rites))$",
+    re.I,
+)
+_CLICK_VERBS = r"download(?=\s.*\b(?:pdf|csv|excel|xlsx?|docx?|zip)\b)|clicking|pressing|tapping|hitting|choosing|selecting|double-click|click|press|tap|hit|push|choose|select|pick|activate|use|find|locate|go to|navigate to|visit|follow|open|focus|check|tick|mark|toggle|switch to|switch on|switch off|turn on|turn off|enable|disable|uncheck|untick|expand|hover over|hover|show only|only show|filter by|filter for|sort by|order by|jump to|skip to|go|show|view|see|display|read"
+_POLITE = re.compile(rf"^(please|now|then|next,|and|finally|first,|just(?=\s+(?:{_CLICK_VERBS})\s))\s+", re.I)
 _OURS = frozenset("click press tap hit push clicking pressing tapping hitting hover double-click".split()) | {
     "hover over"
 }
@@ -76,6 +81,7 @@ _SIDES = re.compile(
     r"^(?:the\s+)?(?:very\s+)?(?:top|upper|bottom|lower|left|right)(?:[ -](?:left|right|hand))*(?:[ -](?:corner|side|edge|end))?(?:\s+(?:of|on)(?:\s+the)?(?:\s+(?:page|screen|site|window)))?$",
     re.I,
 )
+_SIDE_WORDS = frozenset("top upper bottom lower left right main".split())
 SOFT = frozenset(
     [
         "blue",
@@ -216,7 +222,10 @@ def search_words(instruction: str, kind: str, value: str = "") -> list[str]:
 
 
 def _tidy(instruction: str) -> str:
-    text = re.sub(r"\s+", " ", instruction).strip().rstrip(".!;")
+    text = re.sub(r"(?<=[a-z])[-‐](?=(?:down|box|field|up)\b)", " ", instruction)
+    text = re.sub(r"\s+", " ", text).strip().rstrip(".!;")
+    text = re.sub(r",?\s+please$", "", text, flags=re.I)
+    text = _PUT_IN.sub(r"add \g<what> to \g<where>", text)
     while _POLITE.match(text):
         text = _POLITE.sub("", text, count=1)
     return text
@@ -263,16 +272,20 @@ def _without_value(text: str, value: str) -> str:
 def _split(phrase: str, verb: str, cost: float) -> list[Reading]:
     """Readings with no context, and with one or two contexts cut off at each preposition."""
     whole = _named(phrase, verb, cost)
-    result = [whole] if whole else []
+    result = [one for one in (whole, _as_written(phrase, verb, cost)) if one]
     for found in _CONTEXT.finditer(phrase):
         if _inside_quotes(phrase, found.start()):
             continue
         head, tail = phrase[: found.start()], phrase[found.end() :]
         relation = str(found.lastgroup)
         for context in _contexts(tail, relation):
-            reading = _named(head, verb, cost + 0.005)
-            if reading:
-                result.append(replace(reading, contexts=(*reading.contexts, *context)))
+            # A name that is nothing but the order ("go" of "go to page 3") is a poor one.
+            reading = _named(head, verb, cost + (0.08 if verb and head.lower() == verb.split()[0] else 0.005))
+            result += [
+                replace(one, contexts=(*one.contexts, *context))
+                for one in (reading, _as_written(head, verb, cost + 0.005))
+                if one
+            ]
     return result
 
 
@@ -287,7 +300,12 @@ def _contexts(tail: str, relation: str) -> list[tuple[Context, ...]]:
     told = [
         tuple(context for context in answer if context.text or context.region or context.sides) for answer in answers
     ]
-    return [answer for answer in told if answer]
+    # "of the fifth property" counts records: there are no such words to stand near.
+    return [answer for answer in told if answer and not any(_counts(context.text) for context in answer)]
+
+
+def _counts(text: str) -> bool:
+    return any(word in ORDINALS or word == "last" for word in text.lower().split())
 
 
 def _context(text: str, relation: str) -> Context:
@@ -305,6 +323,8 @@ def _context(text: str, relation: str) -> Context:
         return Context(quoted.group(1) or quoted.group(2), relation, marks)
     rest = bare[: region.start()] if region and region.end() >= len(bare.strip()) else bare
     kept = [word for word in plain_words(rest) if word not in PARTS and word not in STOP]
+    if marks and all(word in _SIDE_WORDS for word in kept):
+        kept = []
     return Context(" ".join(kept), relation, marks)
 
 
@@ -331,9 +351,18 @@ def _named(phrase: str, verb: str, cost: float) -> Reading | None:
     return Reading(" ".join(kept).strip(" ,:"), role_word, roles, ordinal, cost=cost, verb=verb, soft=soft)
 
 
+def _as_written(phrase: str, verb: str, cost: float) -> Reading | None:
+    """A phrase with a word for a control in it may be a name as it stands: the link "Tabs widget"."""
+    words = [word for word in phrase.split() if word.lower() not in ("the", "a", "an")]
+    if _QUOTED.search(phrase) or not ROLE.search(phrase) or _ORDINAL.search(phrase) or not words:
+        return None
+    return Reading(" ".join(words).strip(" ,:"), cost=cost + 0.03, verb=verb)
+
+
 def _role(phrase: str) -> tuple[str, tuple[str, ...]]:
     """The role word that stands last: "search button" is a button."""
-    found = list(ROLE.finditer(phrase))
+    # "select" before other words is what is to be done.
+    found = [one for one in ROLE.finditer(phrase) if one.group(1).lower() != "select" or one.start() > 0]
     if not found:
         return "", ()
     word = found[-1].group(1).lower()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -32,8 +33,10 @@ def apply(contexts: tuple[Context, ...], scored: list[Scored], lookup: Lookup) -
     """Lowers the score of every candidate by how badly it fits the named places."""
     for context in contexts:
         fits = _fits(context, scored, lookup)
+        # What is named nowhere on the page tells nothing, but it leaves a doubt.
+        nowhere = not any(fits.values()) and not context.region
         for one in scored:
-            one.context_score *= fits.get(one.index, 0.0)
+            one.context_score *= 0.5 if nowhere else fits.get(one.index, 0.0)
     for one in scored:
         one.score *= _FLOOR + (1 - _FLOOR) * one.context_score
 
@@ -77,11 +80,18 @@ def _told_apart(words: list[str], scored: list[Scored]) -> dict[int, float]:
     """
     for text_of in _SURROUNDINGS:
         texts = {one.index: fold(text_of(one.candidate)) for one in scored}
-        telling = [word for word in words if len({word in text for text in texts.values()}) == 2]
-        holds = {index: bool(telling) and all(word in text for word in telling) for index, text in texts.items()}
-        if len(set(holds.values())) == 2 and (text_of is _row or telling == words):
+        telling = [word for word in words if len({_holds(text, word) for text in texts.values()}) == 2]
+        # A heading must hold them all; of a row's words only those count that not every row holds.
+        asked = telling if text_of in (_own, _row) else words
+        holds = {index: bool(asked) and all(_holds(text, word) for word in asked) for index, text in texts.items()}
+        if len(set(holds.values())) == 2:
             return {index: 1.0 if held else 0.3 for index, held in holds.items()}
     return {}
+
+
+def _holds(text: str, word: str) -> bool:
+    """Long words may stand for their beginning; a number or a little word is meant as it is."""
+    return word in text if len(word) > 3 else re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text) is not None
 
 
 def _row(item: dict[str, Any]) -> str:
@@ -96,7 +106,11 @@ def _heading(item: dict[str, Any]) -> str:
     return str(item["heading"])
 
 
-_SURROUNDINGS = (_row, _heading, _group)
+def _own(item: dict[str, Any]) -> str:
+    return str(item["name"] or item["text"])
+
+
+_SURROUNDINGS = (_own, _row, _heading, _group)
 
 
 def _side_fits(sides: tuple[str, ...], scored: list[Scored]) -> dict[int, float]:

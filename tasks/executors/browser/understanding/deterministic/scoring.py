@@ -11,8 +11,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from tasks.executors.browser.understanding.deterministic import record_places
 from tasks.executors.browser.understanding.deterministic.instructions import FILLER, SOFT, Reading
+from tasks.executors.browser.understanding.deterministic.vocabulary import PARTS
 from tasks.executors.browser.understanding.deterministic.words import (
+    PART,
     Token,
     content,
     fold,
@@ -74,6 +77,18 @@ _SWITCHES = frozenset(
         "switch off",
     ]
 )
+#: Who wants to see something does not tick a box.
+_READS = frozenset("open view read show see display go visit follow".split()) | {"go to", "navigate to"}
+_BOXES = ("checkbox", "radio", "switch")
+#: What a thing is, said beside its name ("size 42", "page 3", "letter F"): little is lost when nothing is called so.
+LIGHT = frozenset(
+    token.stem
+    for word in [
+        *PARTS,
+        *"letter size option number day date time colour page plan tier chapter all field name value thing stuff same".split(),
+    ]
+    for token in tokens(word)
+)
 #: Signs before a name that are no part of it.
 _DECORATION = re.compile(r"^[+☆★♡♥›»→↓✓•⬇▸▾\s]+(?=\w)|\s+[+›»→↓▸▾▼]+$")
 _FIELD_TYPES = {
@@ -98,6 +113,8 @@ class Scored:
     score: float
     why: str
     context_score: float = 1.0
+    #: Whether words of the instruction stand around it only, not in what it is called itself.
+    borrowed: bool = False
     missing: list[str] = field(default_factory=list)
 
     @property
@@ -124,32 +141,43 @@ class Page:
         counts: Counter[str] = Counter()
         for sources in self.sources:
             counts.update({token.canon for source in sources[:3] for token in source.words})
+        #: What the page as a whole is about: its title, its headings, what its lists are called.
+        self._about = {token.stem for text in _about(items) for token in tokens(text)}
+        self._vocabulary = {token.stem for sources in self.sources for source in sources for token in source.words}
         self._whole = {one[0].words[0].stem for one in self.sources if one and len(one[0].words) == 1}
         self._begin = {words[0] for item in items if (words := plain_words(item["name"] or item["text"]))}
         #: Little words that are all there is of a name: the fields From and To.
         self.bare = {one[0].words[0].stem for one in self.sources if len(one[0].words) == 1 and one[0].words[0].stop}
         self._counts = counts
+        self._rows: dict[str, list[str]] = {}
+        for item in items:
+            self._rows.setdefault(_called(item), []).append(_row_of(item))
         self._total = max(1, len(items))
 
     def rarity(self, token: Token) -> float:
-        """From 0.3 (on every control) to 1 (on none or one); next to nothing for little words."""
+        """From 0.3 (on every control) to 1 (on none or one); less for what no control but the page is called by;
+        next to nothing for little words."""
         if token.stop:
             return 0.7 if token.stem in self.bare else 0.15
         seen = self._counts.get(token.canon, 0)
+        if token.stem in LIGHT or token.canon in LIGHT:
+            return 0.25 if not seen else 0.35
+        if not seen and token.stem in self._about:
+            return 0.45
         return max(0.3, math.log(1 + self._total / (1 + seen)) / math.log(1 + self._total))
 
     def score(self, item: dict[str, Any], reading: Reading) -> Scored:
         """How well one candidate fits one reading, before the places named in it are looked at."""
         name, why, missing = self._name_score(item, reading)
-        role = role_score(item, reading)
+        role = role_score(item, reading) * (0.85 if reading.verb in _READS and item["role"] in _BOXES else 1.0)
         score = name * role * _state_score(item) - reading.cost
         if self._is_named(reading):
             score -= 0.2
-        return Scored(item, reading, name, role, max(0.0, score), why, missing=missing)
+        return Scored(item, reading, name, role, max(0.0, score), why, missing=missing, borrowed="borrowed" in why)
 
     def _is_named(self, reading: Reading) -> bool:
         """Whether a verb that was taken for ours ("select the flight") is what controls of this page are called."""
-        if reading.verb in ("", "click", "press", "tap", "hit") or not reading.name:
+        if reading.verb in ("", "type", "click", "press", "tap", "hit") or not reading.name:
             return False
         return reading.verb in self._begin and not reading.name.lower().startswith(reading.verb)
 
@@ -158,13 +186,39 @@ class Page:
         if self.bare and any(t.stop and t.stem in self.bare for t in tokens(reading.name)):
             wanted = [t for t in tokens(reading.name) if not t.stop or t.stem in self.bare]
         if not wanted:
-            return (0.9, "kind", []) if reading.roles else (0.0, "", [])
+            return (0.82, "kind", []) if reading.roles else (0.0, "", [])
         best = self._best(item, wanted, reading)
         lighter = [t for t in wanted if t.stem not in SOFT and t.stem not in FILLER]
         if lighter and len(lighter) < len(wanted):
             other = self._best(item, lighter, reading)
             best = max(best, (other[0] - 0.04, other[1], other[2]), key=lambda b: b[0])
-        return best
+        return max(best, self._by_record(item, wanted), key=lambda b: b[0])
+
+    def _by_record(self, item: dict[str, Any], wanted: list[Token]) -> tuple[float, str, list[str]]:
+        """Its name is among the words, and the other words stand in its record: "archive the mail from Jonas"."""
+        row = _row_of(item)
+        if not row or item["role"] in ("row", "listitem", "gridcell", "cell"):
+            return 0.0, "", []
+        best = 0.0
+        for source in self.sources[item["i"]]:
+            if source.kind not in ("name", "text", "label", "title") or not source.words:
+                continue
+            if not all(any(likeness(word, token) for token in wanted) for word in content(source.words)):
+                continue
+            # Who stands in a record lends it a deed ("archive …"), not another thing of it ("Lina K" beside Quote).
+            if wanted[0].stem in LIGHT or not any(likeness(wanted[0], word) for word in source.words):
+                continue
+            weights = {token.stem: self.rarity(token) for token in wanted}
+            fit = record_places.of_a_record(source.words, wanted, row, self._rows[_called(item)], weights)
+            best = max(best, fit * source.weight)
+        return best, "its record fits, with borrowed words", []
+
+    def action_of(self, reading: Reading) -> Token | None:
+        """The word that says what to do with a record, where controls of this page are called so."""
+        first = next(iter(reading.tokens), None)
+        if reading.verb or first is None or len(reading.tokens) < 2:
+            return None
+        return first if first.canon in ACTIONS or plain_words(reading.name)[0] in self._begin else None
 
     def _best(self, item: dict[str, Any], wanted: list[Token], reading: Reading) -> tuple[float, str, list[str]]:
         sources = self.sources[item["i"]]
@@ -176,19 +230,23 @@ class Page:
                 and source.raw.replace(" ", "") == folded.replace(" ", "")
                 and source.kind in ("name", "text", "label", "placeholder")
             ):
-                return (1.0 if source.kind != "placeholder" else 0.98, f"{source.kind} is the same", [])
-            score, missing = self._source_score(wanted, source, sources, reading)
+                return (1.0 if source.weight > 0.97 else max(source.weight, 0.9), f"{source.kind} is the same", [])
+            score, missing, borrowed = self._source_score(item, wanted, source, reading)
             if score * source.weight > best[0]:
-                best = (score * source.weight, f"{source.kind} fits", missing)
+                best = (
+                    score * source.weight,
+                    f"{source.kind} fits{', with borrowed words' if borrowed else ''}",
+                    missing,
+                )
         return best
 
     def _source_score(
-        self, wanted: list[Token], source: _Source, sources: list[_Source], reading: Reading
-    ) -> tuple[float, list[str]]:
+        self, item: dict[str, Any], wanted: list[Token], source: _Source, reading: Reading
+    ) -> tuple[float, list[str], bool]:
         """Coverage of what was asked by this text (the rest may come from elsewhere at a discount), times precision."""
-        offered = source.words
+        offered, sources = source.words, self.sources[item["i"]]
         if not offered:
-            return 0.0, []
+            return 0.0, [], False
         total = got = 0.0
         own_hits = 0
         missing: list[str] = []
@@ -196,22 +254,25 @@ class Page:
         for token in wanted:
             weight = self.rarity(token)
             total += weight
-            credit, at = max(((likeness(token, other), n) for n, other in enumerate(offered)), default=(0.0, -1))
+            slips = token.stem not in self._vocabulary
+            credit, at = max(
+                ((likeness(token, other, slips=slips), n) for n, other in enumerate(offered)), default=(0.0, -1)
+            )
+            if credit == PART and (parts := _parts(token, offered)):
+                credit = 0.95
+                used.update(parts)
             if credit:
                 used.add(at)
                 own_hits += 1
             else:
                 noun = bool(reading.verb or reading.role_word) or _all_meant(source, wanted)
-                credit = (
-                    0.0
-                    if token.stem in self._whole
-                    else _borrowed(token, source, sources, leads=token is wanted[0], noun=noun)
-                )
+                elsewhere = token.stem in self._whole and not _of_its_list(token, item)
+                credit = 0.0 if elsewhere else _borrowed(token, source, sources, leads=token is wanted[0], noun=noun)
             if not credit:
                 missing.append(token.stem)
             got += weight * credit
         if not own_hits or (wanted[0].canon in ACTIONS and wanted[0].stem in missing):
-            return 0.0, missing
+            return 0.0, missing, False
         coverage = got / total
         asked = {t.stem for t in wanted}
         # How many there are ("Cart (2)", "Inbox 12") is no part of a name.
@@ -221,7 +282,18 @@ class Page:
         score = coverage * (0.8 + 0.14 * precision)
         if any(t.canon in CHANGES and n not in used for n, t in enumerate(offered)):
             score *= 0.84
-        return (score if not missing else score * coverage), missing
+        return (score if not missing else score * coverage), missing, own_hits + len(missing) < len(wanted)
+
+
+def _parts(token: Token, offered: tuple[Token, ...]) -> set[int]:
+    """The words that a word is written together from: Direktverbindungen of "direkte Verbindungen"."""
+    parts = {n for n, other in enumerate(offered) if len(other.stem) > 3 and other.stem in token.stem}
+    return parts if len(parts) > 1 and sum(len(offered[n].stem) for n in parts) >= 0.8 * len(token.stem) else set()
+
+
+def _of_its_list(token: Token, item: dict[str, Any]) -> bool:
+    """Whether the records it stands in are called so: the deal of a table of deals."""
+    return any(likeness(token, name) for place in item["records"] for name in (*place.names, *place.headings))
 
 
 def _all_meant(source: _Source, wanted: list[Token]) -> bool:
@@ -236,6 +308,8 @@ def role_score(item: dict[str, Any], reading: Reading) -> float:
         return rank * 0.85
     if not reading.roles:
         return rank * (0.92 if item["role"] in ("textbox", "searchbox") and reading.verb != "type" else 1.0)
+    if reading.role_word in ("row", "cell") and reading.verb in _SWITCHES | {"select", "choose", "mark"}:
+        return rank * (1.0 if item["role"] in _BOXES else 0.72)
     if reading.role_word == "icon" and len(item["text"]) > 3:
         return rank * 0.85
     if item["role"] == reading.roles[0] or _also(item, reading.role_word):
@@ -269,11 +343,11 @@ def _also(item: dict[str, Any], role_word: str) -> bool:
 def _state_score(item: dict[str, Any]) -> float:
     score = 1.0
     if item["disabled"]:
-        score *= 0.85
+        score *= 0.96
     if item["top"] is False:
-        score *= 0.85
+        score *= 0.96
     if item["hidden"]:
-        score *= 0.9
+        score *= 0.96
     return score
 
 
@@ -329,6 +403,25 @@ def _sources(item: dict[str, Any]) -> list[_Source]:
         ]
     )
     return [*found, _Source(tokens(around), 0.0, "around")]
+
+
+def _about(items: list[dict[str, Any]]) -> set[str]:
+    names = {place.called for item in items for place in item["records"]}
+    headings = {place.heading for item in items for place in item["records"]}
+    return (
+        names
+        | headings
+        | {group for item in items for group in item["groups"]}
+        | {item.get("page", "") for item in items}
+    )
+
+
+def _called(item: dict[str, Any]) -> str:
+    return fold(item["name"] or item["text"] or item["title"])
+
+
+def _row_of(item: dict[str, Any]) -> str:
+    return str(item["row"] or item["near"])
 
 
 def _label_of(text: str) -> str:

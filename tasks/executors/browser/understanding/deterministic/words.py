@@ -6,8 +6,9 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from functools import cache
+
+from rapidfuzz.distance import OSA
 
 _WORD = re.compile(r"[^\W_]+", re.UNICODE)
 
@@ -19,7 +20,7 @@ logout signout logoff abmelden ausloggen
 cart basket bag warenkorb einkaufswagen
 next forward weiter nachste nachster
 previous prev back zuruck vorherige
-search find lookup magnifier magnify suche suchen
+search find srch query lookfor lookup magnifier magnify suche suchen
 close dismiss x schliessen schliesse schließen schließe
 menu hamburger navicon
 delete remove trash bin erase discard loschen losche entfernen entferne
@@ -47,19 +48,19 @@ company organization organisation employer business firma unternehmen
 city town ort stadt
 state province region county bundesland
 birthday birthdate dob geburtsdatum
-message comment note comments nachricht
+message comment note comments nachricht notiz
 help support faq hilfe
 home homepage startseite
 expand more
 collapse less
-add plus create new hinzufugen neu
+add plussign create new hinzufugen neu
 reply respond answer antworten
 share teilen
 favourite favorite heart wishlist favoriten merkliste
 username userid benutzername
 apply anwenden ubernehmen
 confirm bestatigen bestatige
-color colour
+color colour farbe
 license licence
 center centre
 gray grey
@@ -67,12 +68,12 @@ terms tos
 ok okay
 bell notification alert
 number no num nr nummer
-cancel abbrechen
+cancel abbrechen stornieren
 open offnen offne
 street strasse straße
 maximum max
 minimum min
-load show view see display anzeigen ansehen
+load show view see display anzeigen ansehen zeigen zeige
 address adresse
 country land
 contact kontakt
@@ -86,11 +87,72 @@ print drucken
 privacy datenschutz
 imprint impressum
 language sprache
+info information
+write compose verfassen schreiben
+call ring dial anrufen
+specification spec
+older earlier fruhere altere
+newer later spatere neuere
+job vacancy position stelle
+start begin beginning
+end finish
+refresh reload aktualisieren
+copy duplicate clone kopieren duplizieren
+enlarge zoom
+guest visitor
+appointment termin
+invoice bill rechnung
+receipt quittung beleg
+customer client kunde
+staff employee mitarbeiter
+schedule timetable
+discount voucher coupon promo gutschein
+delivery shipping lieferung versand
+guide manual handbook
+subject betreff
+reject decline deny refuse ablehnen
+approve genehmigen
+enable activate aktivieren
+disable deactivate deaktivieren
+hide ausblenden verbergen
+invite einladen
+assign zuweisen
+manage verwalten
+subscribe abonnieren
+website webseite
+reset clear zurucksetzen
+amount sum summe betrag
+duration length dauer
+reason grund
+currency wahrung
+size grosse
+weight gewicht
+gender sex geschlecht
+salutation anrede
+insurance versicherung
+doctor physician arzt
+flight flug
+room zimmer
+departure abfahrt abflug
+arrival ankunft
+passenger traveller traveler reisende
+map landkarte
+direction route anfahrt
+play abspielen
+another extra additional further zusatzlich
+volume lautstarke
+caption subtitle untertitel
+all everything everyone
+person people
+film movie
 date datum
 time uhrzeit
 """
 
 _PHRASES = {
+    "one more": "another",
+    "in den warenkorb": "add cart",
+    "in den einkaufswagen": "add cart",
     "log in": "login",
     "sign in": "signin",
     "log on": "logon",
@@ -114,6 +176,8 @@ _PHRASES = {
     "pass word": "password",
     "check out": "checkout",
     "look up": "lookup",
+    "looking for": "lookfor",
+    "look for": "lookfor",
     "date of birth": "dob",
     "birth date": "birthdate",
     "home page": "homepage",
@@ -125,6 +189,7 @@ _PHRASES = {
     "email adresse": "email",
 }
 
+_TOLD_ME = re.compile(r"\b(log|sign) (?:me|us|him|her|them) (in|out|on|off|up)\b")
 _NUMBERS = {
     word: str(number)
     for number, word in enumerate(
@@ -154,7 +219,7 @@ _NUMBERS = {
     )
 }
 _SYMBOLS = {"×": " x ", "✕": " x ", "✖": " x ", "→": " next ", "»": " next ", "›": " next ", "←": " previous ", "«": " previous ",
-            "‹": " previous ", "☰": " menu ", "🔍": " search ", "🛒": " cart ", "+": " plus ", "&": " and ", "✎": " edit ",
+            "‹": " previous ", "☰": " menu ", "🔍": " search ", "🛒": " cart ", "+": " plussign ", "&": " and ", "✎": " edit ",
             "🗑": " delete ", "★": " star ", "♥": " heart ", "⚙": " settings ", "#": " number "}  # fmt: skip
 
 STOP = (
@@ -192,8 +257,11 @@ STOP = (
             "as",
             "into",
             "onto",
-            "all",
             "page",
+            "some",
+            "any",
+            "us",
+            "about",
         ]
     )
     | {"every", "each"}
@@ -205,6 +273,10 @@ for _line in _SYNONYMS.strip().splitlines():
     _first, *_others = _line.split()
     for _other in (_first, *_others):
         _canonical[_other] = _first
+
+
+#: Beginnings that turn a word into its opposite or another deed.
+_OPPOSITE = ("un", "dis", "de", "re", "non", "in", "im", "ab", "ent")
 
 
 def fold(text: str) -> str:
@@ -237,7 +309,7 @@ class Token:
 @cache
 def tokens(text: str) -> tuple[Token, ...]:
     """The words of a text as comparable tokens: phrases joined, synonyms known, endings cut."""
-    joined = " ".join(plain_words(text))
+    joined = _TOLD_ME.sub(r"\1 \2", " ".join(plain_words(text)))
     for phrase, one in _PHRASES.items():
         if phrase in joined:
             joined = re.sub(rf"\b{phrase}\b", one, joined)
@@ -252,21 +324,41 @@ def token_of(word: str) -> Token:
     return Token(stemmed, _canonical.get(word) or _canonical.get(stemmed, stemmed))
 
 
-def likeness(wanted: Token, offered: Token) -> float:
-    """How far one word stands for another: 1 the same, 0.9 a synonym, 0.85 a likely misspelling, 0 none of it."""
+#: How far a part stands for a word written together.
+PART = 0.84
+
+
+def likeness(wanted: Token, offered: Token, *, slips: bool = True) -> float:
+    """How far one word stands for another: 1 the same, 0.9 a synonym, 0.85 a likely misspelling, 0.84 a part of it, 0 none."""
     if wanted.stem == offered.stem:
         return 1.0
     if wanted.canon == offered.canon:
         return 0.9
-    return 0.85 if _misspelt(wanted.stem, offered.stem) else 0.0
+    if slips and _misspelt(wanted.stem, offered.stem):
+        return 0.85
+    return PART if _compound(wanted.stem, offered.stem) else 0.0
 
 
 @cache
 def _misspelt(one: str, other: str) -> bool:
-    """A typing slip in a long word. A digit makes another word, and so does a beginning (Anmelden, Abmelden)."""
-    if min(len(one), len(other)) < 5 or abs(len(one) - len(other)) > 2 or any(c.isdigit() for c in one + other):
+    """A typing slip in a long word. A digit makes another word, and so does another letter near its beginning (Anmelden,
+    Abmelden) or in a short word (report, repost)."""
+    short, long = sorted((len(one), len(other)))
+    if short < 4 or long < 5 or any(c.isdigit() for c in one + other) or one[0] != other[0]:
         return False
-    return one[:2] == other[:2] and SequenceMatcher(None, one, other).ratio() >= 0.84
+    if OSA.distance(one, other) > (1 if long < 7 else 2):
+        return False
+    left_out = long > short or sorted(one) == sorted(other)
+    return left_out or (one[:2] == other[:2] and long >= 7 and OSA.distance(one, other) == 1)
+
+
+@cache
+def _compound(one: str, other: str) -> bool:
+    """Whether a word is a part of a longer one written together: Termin, Terminbuchung."""
+    short, long = sorted((one, other), key=len)
+    if len(short) < 6 or len(long) - len(short) < 4 or not long.isalpha():
+        return False
+    return long.startswith(short) or (long.endswith(short) and not long.startswith(_OPPOSITE))
 
 
 def stem(word: str) -> str:
