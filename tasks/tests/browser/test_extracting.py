@@ -70,6 +70,16 @@ PAGES: dict[str, str] = {
         f"<section><h3>Flight {n}</h3><div class=k><div class=al>{air}</div><div class=st>{stops}</div><div class=pr>£{n}4</div></div></section>"
         for n, air, stops in ((7, "Skua Air", "Nonstop"), (5, "Boreal", "One stop"), (9, "Tern Lines", "Two stops"))
     ),
+    "account": "<h2>Account details</h2><section><div><span>Sort code</span><span>04-11-72</span></div><div><span>IBAN</span><span>GB29 CSTL 0411</span></div>"
+    "<div><span>Account holder</span><span>Ms Achebe</span></div></section><div><b>£2,318.64</b><div>Available balance · Overdraft limit £500.00</div></div>"
+    "<div><div class=stat-label>Pending</div><div><span>42</span><span>3%</span></div></div><div style='display:grid;grid-template-columns:200px 200px'>"
+    "<span>Absender</span><span>Lampenwerk GmbH</span><span>Gewicht</span><span>3,4 kg</span></div>",
+    "compare": "<table><thead><tr><th></th><th><button>x</button><a href=/a>Dusty</a> $499 <button>Add to cart</button></th><th><button>x</button><a href=/b>Orbi</a> $279"
+    "<button>Add to cart</button></th></tr></thead><tbody><tr><th>Battery life</th><td>180 min</td><td>110 min</td></tr><tr><th>Noise level</th><td>64 dB</td><td>68 dB</td></tr></tbody></table>",
+    "footer": "<main><h2>News</h2><p>Nothing</p></main><footer><ul><li class=menuHeading>Careers</li><li><a href=/jobs>Jobs</a></li><li><a href=/teams>Teams</a></li></ul>"
+    "<div><h4>Services</h4><div><a href=/faq>FAQ</a><a href=/how>How to</a></div></div><aside><h3>Related</h3><p>9 · <a href=/q/1>Yellow spots</a></p><p>4 · <a href=/q/2>Blossom</a></p></aside></footer>",
+    "product": "<main><h1>Kit Pro</h1><span class=price>$129</span> <span class=price-old>$199</span></main><p>1 - 20 of 284</p>"
+    "<label>Upload a photo <input type=file></label><img src=/photo.png alt=photo><p>Allowed: PNG</p>",
     "quotes": "<ul>" + "".join(
         f"<li class=offer><h3>{name}</h3><dl><dt>Duration</dt><dd>{days} days</dd><dt>Distance</dt><dd>{km} km</dd></dl></li>"
         for name, days, km in (("Haas", 12, 41), ("Krüger", 9, 27), ("Blitz", 15, 8))
@@ -80,6 +90,19 @@ WISHES: tuple[tuple[str, str, Any], ...] = (
     ("tiles", "How many dogs are there?", None),
     ("tiles", "Get subscribers and unsubscribes", {"subscriber": 24118, "unsubscribe": "87"}),
     ("tiles", "Get phone and fax", {"phone": "0115 496 0220", "fax": "0115 496 0999"}),
+    ("account", "Get sort code, IBAN and account holder", {"sortCode": "04-11-72", "iban": "GB29 CSTL 0411", "accountHolder": "Ms Achebe"}),
+    ("account", "What is the available balance?", {"availableBalance": 2318.64, "availableBalanceCurrency": "GBP"}),
+    ("account", "Get pending", {"pending": "42"}),
+    ("account", "Hole Absender und Gewicht", {"absender": "Lampenwerk GmbH", "gewicht": "3,4 kg"}),
+    ("compare", "Get name, battery life and noise level of each vacuum",
+     [{"name": "Dusty", "batteryLife": "180 min", "noiseLevel": "64 dB"}, {"name": "Orbi", "batteryLife": "110 min", "noiseLevel": "68 dB"}]),
+    ("footer", "List the links of the Services column in the footer", [{"link": "FAQ"}, {"link": "How to"}]),
+    ("footer", "All links under Careers", [{"link": "Jobs"}, {"link": "Teams"}]),
+    ("footer", "List the related questions", [{"question": "Yellow spots"}, {"question": "Blossom"}]),
+    ("product", "Extract name, price and old price of this product",
+     {"name": "Kit Pro", "price": 129, "priceCurrency": "USD", "oldPrice": 199, "oldPriceCurrency": "USD"}),
+    ("product", "How large may a photo be?", None),
+    ("product", "How many results are there?", {"result": 284}),
     ("coins", "What is the price of Litecoin?", {"price": 173.86, "priceCurrency": "USD"}),
     ("cells", "Extract size and list price of all items",
      [{"size": "M6", "listPrice": 4.8}, {"size": "M8", "listPrice": 6.25}]),

@@ -40,18 +40,26 @@ const collectItem = (el, depth) => {
 };
 const microdata = [...document.querySelectorAll("[itemscope]:not([itemprop]),[typeof]:not([property])")].slice(0, 300).map((el) => collectItem(el, 0));
 
-const cellText = (cell) => { const box = cell.querySelector("input[type=checkbox]"); return textOf(cell, 1000) || (box ? String(box.checked) : "") || [...cell.querySelectorAll("img[alt]")].map((img) => img.alt).join(" ") || cell.getAttribute("data-value") || ""; };
+const heldBy = (cell) => { const field = cell.querySelector("input:not([type=checkbox],[type=radio],[type=password],[type=hidden],[type=button],[type=submit]),select"); return !field ? "" : field.tagName === "SELECT" ? clean((field.selectedOptions[0] || {}).text) : clean(field.value); };
+// A cell that leads with a heading is called so; what stands below it is about it.
+const cellText = (cell) => { const box = cell.querySelector("input[type=checkbox]"), first = cell.firstElementChild; return (first && /^H[1-6]$/.test(first.tagName) && !ownText(cell) && textOf(first, 300)) || textOf(cell, 1000) || heldBy(cell) || (box ? String(box.checked) : "") || [...cell.querySelectorAll("img[alt]")].map((img) => img.alt).join(" ") || cell.getAttribute("data-value") || ""; };
+// The head of a column in a comparison holds a whole card: its heading or its link is its name.
+const headText = (cell) => { const named = cell.querySelector("button,input,img") || textOf(cell, 100).length > 50 ? cell.querySelector("h1,h2,h3,h4,h5,h6") || [...cell.querySelectorAll("a[href]")].find((link) => textOf(link, 100)) : null; return (named && textOf(named, 100)) || textOf(cell, 100); };
 const linkOf = (cell) => { const link = cell.querySelector("a[href]"); return link ? absolute(link.getAttribute("href")) : ""; };
 const headingBefore = (el) => {
   for (let up = el, n = 0; up && up !== document.body && n < 5; up = up.parentElement, n++) {
+    if (up.tagName === "FOOTER") return ""; // what stands before a footer is no heading of it
     for (let before = up.previousElementSibling, m = 0; before && m < 6; before = before.previousElementSibling, m++) {
       if (/^H[1-6]$/.test(before.tagName) || before.getAttribute("role") === "heading") return textOf(before, 150);
       const inner = before.querySelectorAll("h1,h2,h3,h4,h5,h6");
       if (inner.length) return textOf(inner[inner.length - 1], 150);
     }
+    if (/^(NAV|ASIDE)$/.test(up.tagName)) return "";
   }
   return "";
 };
+// The headings of the sections that hold an element, from the inside.
+const headingsAround = (el) => { const found = []; for (let up = el.parentElement, n = 0; up && up !== document.body && n < 6; up = up.parentElement, n++) { const text = headingBefore(up); if (text && !found.includes(text)) found.push(text); } return found.slice(0, 3).join(" · "); };
 
 const tables = [];
 const gridOf = (rows, cellsOf) => {
@@ -70,7 +78,7 @@ const gridOf = (rows, cellsOf) => {
 };
 for (const table of [...select("table")].slice(0, 60)) {
   if (table.querySelector("table") || table.getAttribute("role") === "presentation" || !visible(table)) continue;
-  const rows = [...table.rows].filter((row) => row.cells.length);
+  const rows = [...table.rows].filter((row) => row.cells.length && (!row.checkVisibility || row.checkVisibility()));
   if (!rows.length) continue;
   const grid = gridOf(rows.slice(0, MOST_RECORDS), (row) => [...row.cells]);
   if (rows.length > MOST_RECORDS) truncated = true;
@@ -79,12 +87,12 @@ for (const table of [...select("table")].slice(0, 60)) {
   if (heads === rows.length) heads = rows[0].parentElement.tagName === "THEAD" ? 1 : 0;
   const width = Math.max(...grid.map((row) => row.length));
   const headers = [];
-  for (let c = 0; c < width; c++) headers.push([...new Set(grid.slice(0, heads).map((row) => (row[c] ? textOf(row[c].cell, 100) : "")).filter(Boolean))].join(" "));
+  for (let c = 0; c < width; c++) headers.push([...new Set(grid.slice(0, heads).map((row) => (row[c] ? headText(row[c].cell) : "")).filter(Boolean))].join(" "));
   const body = grid.slice(heads).filter((row) => !(row.length > 1 && row.every((slot) => slot && slot.cell === row[0].cell)));
   const foot = new Set(table.tFoot ? [...table.tFoot.rows] : []);
   tables.push({
-    caption: table.caption ? textOf(table.caption, 150) : table.getAttribute("aria-label") || "", heading: headingBefore(table), id: `${table.id} ${typeof table.className === "string" ? table.className : ""}`, headers,
-    sideHeads: heads === 0 && rows.length > 1 && rows.every((row) => row.cells[0] && row.cells[0].tagName === "TH" && row.cells.length === 2) || (heads === 0 && width === 2 && rows.every((row) => /:\s*$/.test(textOf(row.cells[0], 80)))),
+    caption: table.caption ? textOf(table.caption, 150) : clean(byIds(table, "aria-labelledby"), 150) || table.getAttribute("aria-label") || "", heading: headingBefore(table), outer: headingsAround(table), id: `${table.id} ${typeof table.className === "string" ? table.className : ""}`, headers,
+    sideHeads: heads === 0 && rows.length > 1 && rows.every((row) => row.cells[0] && row.cells[0].tagName === "TH" && row.cells.length === 2) || (heads === 0 && width === 2 && rows.every((row) => /:\s*$/.test(textOf(row.cells[0], 80)))) || (heads === 0 && width === 2 && rows.length > 1 && rows.every((row) => { const bold = row.cells[0].querySelector("b,strong"); return bold && clean(bold.textContent, 80) === textOf(row.cells[0], 80); })),
     rows: body.filter((row) => !(row[0] && foot.has(row[0].cell.parentElement))).map((row) => Array.from({ length: width }, (_, c) => (row[c] ? cellText(row[c].cell) : ""))),
     links: body.map((row) => Array.from({ length: width }, (_, c) => (row[c] ? linkOf(row[c].cell) : ""))),
   });
@@ -95,7 +103,7 @@ for (const table of [...select("[role=table],[role=grid],[role=treegrid]")].slic
   const cells = (row) => [...row.querySelectorAll("[role=cell],[role=gridcell],[role=rowheader],[role=columnheader]")];
   const heads = rows.filter((row) => row.querySelector("[role=columnheader]") && !row.querySelector("[role=cell],[role=gridcell]"));
   const body = rows.filter((row) => !heads.includes(row));
-  tables.push({ caption: byIds(table, "aria-labelledby") || table.getAttribute("aria-label") || "", heading: headingBefore(table), id: table.id, headers: heads.length ? cells(heads[0]).map((cell) => textOf(cell, 100)) : [], sideHeads: false, rows: body.map((row) => cells(row).map(cellText)), links: body.map((row) => cells(row).map(linkOf)) });
+  tables.push({ caption: byIds(table, "aria-labelledby") || table.getAttribute("aria-label") || "", heading: headingBefore(table), outer: headingsAround(table), id: table.id, headers: heads.length ? cells(heads[0]).map((cell) => textOf(cell, 100)) : [], sideHeads: false, rows: body.map((row) => cells(row).map(cellText)), links: body.map((row) => cells(row).map(linkOf)) });
 }
 
 // Repeated records: siblings that are built alike.
@@ -132,7 +140,7 @@ const slotsOf = (record, mates) => {
     const href = el.tagName === "A" && el.getAttribute("href") ? absolute(el.getAttribute("href")) : "";
     if (el.tagName === "IMG") { push(el, "image", absolute(el.currentSrc || el.getAttribute("src") || el.getAttribute("data-src")), {}); if (el.alt) push(el, "alt", el.alt, {}); return; }
     if (href) push(el, "href", href, {});
-    if (el.tagName === "TIME" && el.getAttribute("datetime")) push(el, "datetime", el.getAttribute("datetime"), {});
+    if (el.tagName === "TIME" && el.getAttribute("datetime") && !/\d.*\s[–—-]\s.*\d{4}/.test(textOf(el, 80))) push(el, "datetime", el.getAttribute("datetime"), {});
     if (el.getAttribute("content") && el.getAttribute("itemprop")) push(el, "text", el.getAttribute("content"), {});
     const aria = el.getAttribute("aria-label") || (el.title && el.title.length > 2 ? el.title : "");
     if (aria && !/^(BUTTON|INPUT)$/.test(el.tagName)) push(el, "title", aria, {});
@@ -245,11 +253,14 @@ for (const list of select("dl")) {
   for (const part of list.querySelectorAll("dt,dd")) { if (part.tagName === "DT") key = textOf(part, 80); else if (key) pair(key, textOf(part), heading); }
 }
 for (const table of tables) if (table.sideHeads) for (const row of table.rows) pair(row[0], row[1], table.caption || table.heading);
+// Of a number and a badge that tells its change ("42", "3%"), each in an element of its own, the number is the value.
+const BADGED = /^[^\p{L}\d]{0,4}\d[\d.,'’\s]*[kKmM%]?$/u;
+const valueIn = (el) => { const parts = [...el.children]; return parts.length > 1 && !ownText(el) && parts.slice(0, 2).every((part) => BADGED.test(textOf(part, 40))) ? textOf(parts[0], 40) : textOf(el, 1000); };
 const LABELS = "b,strong,th,label,dt,span,div,p,li,td,h4,h5,h6";
 for (const strong of [...select(LABELS)].slice(0, 8000)) {
   if (strong.children.length > 1 || pairs.length >= 400) continue;
   const bold = /^(B|STRONG)$/.test(strong.tagName);
-  const label = ownText(strong) || (bold || strong.children.length ? clean(strong.textContent, 82) : "");
+  const label = (/\p{L}/u.test(ownText(strong)) && ownText(strong)) || (bold || strong.children.length ? clean(strong.textContent, 82) : "");
   const own = bold ? clean(strong.textContent, 82) : label;
   if (!own || own.length > 60) continue;
   const labelled = /[:：]$/.test(own);
@@ -264,12 +275,16 @@ for (const strong of [...select(LABELS)].slice(0, 8000)) {
     if (rest && rest.length < (colon ? 300 : 120) && (colon || (/^(LI|P|DIV|SPAN)$/.test(home.tagName) && home.children.length <= 2))) pair(own, rest, headingBefore(strong));
     continue;
   }
-  const called = /(^|[\s_-])(label|key|term|name|title|heading|caption|field-name|property)s?($|[\s_-])/i.test(typeof strong.className === "string" ? strong.className : "");
+  const called = /(^|[\s_-])(label|lbl|key|term|name|title|heading|caption|field-name|property)s?($|[\s_-])/i.test(typeof strong.className === "string" ? strong.className : "");
   if (!labelled && !called) continue;
   const next = strong.nextElementSibling;
+  const within = strong.firstElementChild && labelled && !bold && !strong.matches("label") ? textOf(strong.firstElementChild, 300) : "";
+  if (within && strong.firstChild.nodeType === 3 && strong.firstChild.data.trim()) { pair(own, within, headingBefore(strong)); continue; }
+  const behind = strong.nextSibling && strong.nextSibling.nodeType === 3 ? clean(strong.nextSibling.data, 300) : "";
+  if (behind && (labelled ? !/^[:：]/.test(behind) : /^[:：]\s*\S/.test(behind))) { pair(own, behind.replace(/^[:：]\s*/, ""), headingBefore(strong)); continue; }
   if (next && !strong.querySelector("input,select,textarea")) {
     const field = next.matches("input,select,textarea") ? next : next.querySelector("input:not([type=password]),select,textarea");
-    const value = field ? (field.tagName === "SELECT" ? (field.selectedOptions[0] || {}).text : field.type === "password" ? "" : field.value) : textOf(next, 1000);
+    const value = field ? (field.tagName === "SELECT" ? (field.selectedOptions[0] || {}).text : field.type === "password" ? "" : field.value) : valueIn(next);
     if (value && value.length < 500 && (labelled || home.children.length <= 3)) pair(own, value, headingBefore(strong));
   } else if (!next && labelled && home && home.nextElementSibling && home.children.length === 1) pair(own, textOf(home.nextElementSibling, 500), "");
 }
@@ -278,11 +293,19 @@ for (const bold of [...select("b,strong")].slice(0, 500)) {
   const label = bold.previousSibling && bold.previousSibling.nodeType === 3 && bold.parentElement.firstChild === bold.previousSibling ? clean(bold.previousSibling.data, 60) : "";
   if (/^\p{L}[\p{L} ]{2,39}[:：]?$/u.test(label) && /\d/.test(bold.textContent)) pair(label, textOf(bold, 120), headingBefore(bold));
 }
+const KEY = /^\p{L}[\p{L} .()/-]{1,39}[:：]?$/u;
+const told = (keys, values, where) => { if (keys.length > 1 && keys.every((key) => KEY.test(key)) && new Set(keys).size === keys.length && values.some((value) => /\d/.test(value))) keys.forEach((key, n) => pair(key, values[n], where)); };
+const leaf = (el) => el.children.length <= 1 && !/^(BUTTON|INPUT|SELECT|TEXTAREA|IMG|SVG|I)$/i.test(el.tagName) && el.textContent.trim().length < 120;
 for (const list of [...select("div,ul,section")].slice(0, 5000)) {
-  const parts = [...list.children];
-  if (parts.length < 2 || parts.length > 30 || !parts.every((part) => part.tagName === parts[0].tagName && part.children.length === 2 && !ownText(part) && [...part.children].every((child) => !child.children.length && child.textContent.length < 80))) continue;
-  const keys = parts.map((part) => clean(part.children[0].textContent, 60));
-  if (keys.every((key) => /^\p{L}[\p{L} .()/-]{1,39}[:：]?$/u.test(key)) && new Set(keys).size === keys.length && parts.some((part) => /\d/.test(part.children[1].textContent))) parts.forEach((part, n) => pair(keys[n], textOf(part.children[1], 200), headingBefore(list)));
+  if (list.children.length < 2 || list.children.length > 40) continue;
+  const ofTwo = [...list.children].map((part) => (ownText(part) || part.tagName === "TR" ? [] : [...part.children].filter((child) => !/^(BUTTON|I|SVG)$/i.test(child.tagName)))).filter((parts) => parts.length === 2 && parts.every(leaf) && parts[0].textContent.length < 60);
+  if (ofTwo.length > 1 && new Set(ofTwo.map((parts) => parts[0].parentElement.tagName)).size === 1) told(ofTwo.map((parts) => textOf(parts[0], 60)), ofTwo.map((parts) => textOf(parts[1], 300)), headingBefore(ofTwo[0][0].parentElement));
+  // Keys and values by turns, in two columns of a grid.
+  const flat = [...list.children];
+  if (flat.length < 4 || flat.length % 2 || ownText(list) || !flat.every(leaf)) continue;
+  const [keys, values] = [flat.filter((_, n) => n % 2 === 0), flat.filter((_, n) => n % 2)];
+  const lefts = [keys, values].map((column) => new Set(column.map((el) => Math.round(el.getBoundingClientRect().left))));
+  if (lefts.every((left) => left.size === 1) && [...lefts[0]][0] < [...lefts[1]][0]) told(keys.map((el) => textOf(el, 60)), values.map((el) => textOf(el, 300)), headingBefore(keys[0]));
 }
 // A number and the word for it, in either order: "1,204 Subscribers" in a tile, "Total € 139.46" in the last row of a table.
 const AMOUNT = /^[^\p{L}\d]{0,4}(?:[A-Z]{3} )?\d[\d.,'’\s]*\s?(%|[kKmM]|[€£$¥]|[\p{L}%°²³/]{1,8}\.?)?\*?$/u, CALLED = /^\p{L}[\p{L}\p{N} .()\/'’%&-]{1,39}[:：]?$/u;
@@ -300,11 +323,18 @@ for (const el of [...select("div,li,a,td,p,tr,span,section,button,article")].sli
   const [key, value] = AMOUNT.test(texts[1]) && CALLED.test(texts[0]) ? texts : AMOUNT.test(texts[0]) && CALLED.test(texts[1]) ? [texts[1], texts[0]] : [];
   if (key && !paired.has(`${key.replace(/\s*[:：]$/, "")}\n${value}`) && visible(el)) { paired.add(`${key.replace(/\s*[:：]$/, "")}\n${value}`); pair(key, value, headingBefore(el)); }
 }
+// A big number and below it what it is called, up to the first dot: "£2,318.64", "Available balance · Overdraft limit £500".
+for (const el of [...select("div,p,span,strong,b")].slice(0, 8000)) {
+  const next = el.nextElementSibling;
+  if (el.children.length || !next || next.children.length || pairs.length >= 380 || !AMOUNT.test(clean(el.textContent, 40)) || getComputedStyle(next).display === "inline") continue;
+  const [called, ...more] = clean(next.textContent, 120).split(/\s[·|•–]\s/);
+  if (more.length && CALLED.test(called) && visible(el)) pair(called, textOf(el, 60), headingBefore(el));
+}
 const INLINE = /^(BR|A|B|I|EM|STRONG|SPAN|TIME|ABBR|SMALL)$/;
 const known = new Set(pairs.map((one) => `${one.key}\n${one.value}`));
 for (const el of [...select("p,li,span,div,td,address")].slice(0, 6000)) {
   if (el.children.length > 12 || el.textContent.length > 2000 || !/[:：]/.test(el.textContent) || ![...el.children].every((child) => INLINE.test(child.tagName))) continue;
-  for (const line of (el.innerText || "").split(/\n|\s[·|•]\s/, 20)) {
+  for (const line of (el.innerText || "").split(/\n|\s[·|•]\s|,\s+(?=\p{L}[\p{L} ]{2,30}[:：]\s*\d)/u, 20)) {
     const at = line.search(/[:：]\s+\S/);
     const key = at > 0 ? line.slice(0, at).trim() : "";
     if (!/^\p{L}[\p{L}\p{N} .\/()'’-]{1,40}$/u.test(key)) continue;
@@ -316,7 +346,15 @@ for (const el of [...select("p,li,span,div,td,address")].slice(0, 6000)) {
 const headings = [...select("h1,h2,h3,h4,h5,h6,[role=heading]")].filter(visible).slice(0, 300).map((el) => ({ level: Number(el.tagName[1]) || Number(el.getAttribute("aria-level")) || 2, text: textOf(el, 300) })).filter((heading) => heading.text);
 const links = [...select("a[href]")].filter((el) => visible(el) && !/^(javascript|#)/.test(el.getAttribute("href"))).slice(0, 1000).map((el) => ({ text: nameOf(el) || textOf(el, 200), url: absolute(el.getAttribute("href")), place: place(el) }));
 const images = [...select("img")].filter(visible).slice(0, 300).map((el) => ({ alt: clean(el.alt, 300), url: absolute(el.currentSrc || el.getAttribute("src")) }));
-const lists = [...select("ul,ol")].filter((el) => visible(el) && !el.parentElement.closest("ul,ol")).slice(0, 60).map((el) => ({ heading: headingBefore(el), place: place(el), ordered: el.tagName === "OL", words: words(`${el.id} ${typeof el.className === "string" ? el.className : ""}`).map((word) => word.toLowerCase()), items: [...el.children].filter((item) => item.tagName === "LI").slice(0, 500).map((item) => textOf(item, 500)) })).filter((list) => list.items.length > 1);
+const lists = listsOf(select);
+
+// Short texts whose class no other element of the page has: the one price, the one rating.
+const marked = new Map();
+for (const el of [...select("main *,article *,section *,div *")].slice(0, 15000)) {
+  const called = `${classOf(el)} ${el.getAttribute("itemprop") || ""} ${el.getAttribute("data-testid") || ""}`.trim();
+  if (called && !/^(SCRIPT|STYLE|BUTTON|INPUT|SELECT|SVG|IMG)$/i.test(el.tagName) && el.children.length < 4 && el.textContent.length < 200) (marked.get(called) || marked.set(called, new Set()).get(called)).add(el);
+}
+const marks = [...marked].filter(([, all]) => all.size === 1).slice(0, 300).map(([called, [el]]) => ({ words: words(called).map((word) => word.toLowerCase()), text: visible(el) && !/^(nav|footer|header|aside|menu|dialog)$/.test(place(el)) ? textOf(el, 120) : "", struck: Boolean(el.closest("del,s,strike")) })).filter((mark) => mark.text);
 
 // The main text: the part with the most words in paragraphs that are not links.
 const paragraphs = (el) => [...el.querySelectorAll("p,pre,blockquote,h2,h3,h4,li,td,figcaption,dd")];
@@ -354,7 +392,7 @@ const byline = root.querySelector("[rel=author],[itemprop=author],.byline,.autho
 const times = [...select("time")].filter(visible).slice(0, 10).map((el) => el.getAttribute("datetime") || textOf(el, 60));
 const dated = root.querySelector("[itemprop=datePublished],[class*=publish],[class*=pubdate],[class*=post-date],[class*=entry-date],.date,[class*=timestamp]");
 return {
-  url: location.href, title: clean(document.title, 500), lang: document.documentElement.lang || "", canonical: canonical ? canonical.href : "", meta, jsonld, microdata, tables, groups: [...spanned, ...groups], pairs, headings, links, images, lists,
+  url: location.href, title: clean(document.title, 500), lang: document.documentElement.lang || "", canonical: canonical ? canonical.href : "", meta, jsonld, microdata, tables, marks, groups: [...spanned, ...groups], pairs, headings, links, images, lists: lists.filter((list) => list.items.length > 1),
   main: { text: mainText.slice(0, MOST_TEXT), strength: Math.round(most), byline: byline ? textOf(byline, 150) : "", dates: [...(dated ? [dated.getAttribute("content") || dated.getAttribute("datetime") || textOf(dated, 80)] : []), ...times] },
   text: fallback.slice(0, MOST_TEXT), truncated,
 };

@@ -102,7 +102,7 @@ class LanguageModel:
 
     def extract(self, driver: WebDriver, request: ExtractRequest) -> Extraction:
         """Values that occur on the page. Raises EngineFailed."""
-        model = run_script(driver, ("dom", "model"), request.selector)
+        model = run_script(driver, ("dom", "lists", "model"), request.selector)
         if model is None:
             return Extraction(source="none", confidence=0.0, engine=self.name)
         try:

@@ -103,7 +103,7 @@ class StagehandEngine:
         result = self._await(
             self._stagehand.extract(request.instruction, wanted, timeout=self._timeout_ms(_CALL_S))
         ).data.model_dump()
-        model = run_script(driver, ("dom", "model"), None)
+        model = run_script(driver, ("dom", "lists", "model"), None)
         rows = [_grounded(row, model) for row in (result["items"] if many else [result])]
         rows = [row for row in rows if row]
         names = list(_item_fields(wanted) if many else wanted.model_fields)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tasks.executors.browser.understanding.deterministic import values
+from tasks.executors.browser.understanding.deterministic.phrases import THING_STEMS
 from tasks.executors.browser.understanding.deterministic.wish_fields import WishedField
 from tasks.executors.browser.understanding.deterministic.wishes import Wish
 from tasks.executors.browser.understanding.deterministic.words import Token, likeness, tokens
@@ -102,6 +103,8 @@ def name_fit(field_words: tuple[Token, ...], own: tuple[Token, ...], label: tupl
 def only_named(answer: Answer, wish: Wish) -> Answer:
     """ "the price of Litecoin": of many rows the one that bears the name; the answer as it is when no row or most do."""
     wanted = wish.entity_tokens
+    if all(token.stem in THING_STEMS for token in wanted):
+        return answer  # "this product" is no name
     if wish.many is True or wish.counting or not wanted or not answer.many or len(answer.contexts) != len(answer.rows):
         return answer
     said = [{token.stem for token in tokens(context)} for context in answer.contexts]

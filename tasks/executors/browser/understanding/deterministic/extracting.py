@@ -8,16 +8,9 @@ from selenium.webdriver.remote.webdriver import WebDriver
 
 from tasks.executors.browser.driver import run_script
 from tasks.executors.browser.understanding.base import Extraction, ExtractRequest
-from tasks.executors.browser.understanding.deterministic import facts, grids, records, structured, values
-from tasks.executors.browser.understanding.deterministic.answers import (
-    Answer,
-    entity_fit,
-    only_named,
-    scope_fit,
-    type_row,
-)
+from tasks.executors.browser.understanding.deterministic import facts, grids, lists, records, structured, values
+from tasks.executors.browser.understanding.deterministic.answers import Answer, only_named, type_row
 from tasks.executors.browser.understanding.deterministic.schemas import shaped
-from tasks.executors.browser.understanding.deterministic.wish_fields import key_of
 from tasks.executors.browser.understanding.deterministic.wishes import Wish, parse
 
 #: Below this nothing is claimed.
@@ -27,7 +20,7 @@ MOST_TEXT = 200_000
 
 def extract(driver: WebDriver, request: ExtractRequest) -> Extraction:
     """What the current frame's page holds of what is asked for."""
-    model = run_script(driver, ("dom", "model"), request.selector)
+    model = run_script(driver, ("dom", "lists", "model"), request.selector)
     if model is None:
         return Extraction(source="none", confidence=0.0, notes=[f"{request.selector} is not on the page"])
     return extract_from(model, request)
@@ -46,16 +39,17 @@ def extract_from(model: dict[str, Any], request: ExtractRequest) -> Extraction:
 
 def _found(model: dict[str, Any], wish: Wish) -> Extraction:
     if wish.whole:
-        return _whole(model, wish)
+        named = lists.found(model, wish) if wish.scope and wish.whole == "links" else None
+        return named if named is not None and named.confidence > 0.9 else _whole(model, wish)
     if wish.text_only:
         return _text(model)
     best, score = _best(model, wish)
     plain = None
-    if (not wish.fields or len(wish.fields) == 1) and not wish.counting:
-        plain = _declared_list(model, wish) or _list(model, wish)
+    if not wish.counting:
+        plain = (_declared_list(model, wish) if len(wish.fields) < 2 else None) or lists.found(model, wish)
     if plain is not None and plain.confidence > score:
         return plain
-    if len(wish.fields) == 1 and score < 0.6 and (block := _named_block(model, wish)):
+    if len(wish.fields) == 1 and not wish.counting and score < 0.6 and (block := _named_block(model, wish)):
         return block
     if best is None or (score < LEAST and not _some_fact(best, wish)):
         return Extraction(source="none", confidence=score, fields=[one.key for one in wish.fields])
@@ -156,40 +150,5 @@ def _declared_list(model: dict[str, Any], wish: Wish) -> Extraction | None:
     texts = structured.text_list(model, wish)
     if not texts:
         return None
-    name = wish.fields[0].key if wish.fields else _item_name(wish)
+    name = wish.fields[0].key if wish.fields else lists.item_name(wish)
     return Extraction("declared list", 1.0, items=[{name: text} for text in texts], fields=[name])
-
-
-def _list(model: dict[str, Any], wish: Wish) -> Extraction | None:
-    """A plain list: "the ingredients" by their class or under their heading, one text an item; its parts together."""
-    key = wish.fields[0].key if wish.fields else ""
-    ranked = sorted(((_list_fit(one, wish, key), -n, one) for n, one in enumerate(model["lists"])), key=lambda r: r[:2])
-    if not ranked or ranked[-1][0] <= 0:
-        return None
-    most, _, best = ranked[-1]
-    if wish.fields and wish.many is not True and most < 0.7:
-        return None
-    parts = [
-        one for fit, _, one in ranked if fit >= most - 0.01 and (one is best or set(one["words"]) & set(best["words"]))
-    ]
-    parts.sort(key=model["lists"].index)
-    name = key or _item_name(wish)
-    items = [{name: text} for part in parts for text in part["items"] if text]
-    return Extraction("list", most, items=items, fields=[name])
-
-
-def _list_fit(one: dict[str, Any], wish: Wish, key: str) -> float:
-    name = " ".join([wish.entity, *(token.stem for each in wish.fields for token in each.own)]).strip()
-    asked = Wish(entity=wish.entity or key, scope=name)
-    heading, words = one["heading"], " ".join(one["words"])
-    by_class = scope_fit(asked, words) if name else 0.0
-    by_heading = 0.92 * scope_fit(asked, heading) if name else 0.0
-    named = max(by_class, by_heading)
-    if named < 0.82:
-        named = 0.85 * max(entity_fit(asked, words), 0.9 * entity_fit(asked, heading)) if wish.many else 0.0
-    scoped = scope_fit(wish, heading, words) if wish.scope else 0.0
-    return 0.8 * max(named, scoped) * (0.6 if one["place"] in ("nav", "footer", "header") else 1.0)
-
-
-def _item_name(wish: Wish) -> str:
-    return key_of(wish.entity.split()[-1]) if wish.entity else "item"

@@ -20,6 +20,10 @@ _DAY = re.compile(
     re.I,
 )
 
+_PRICES = frozenset(token.stem for token in tokens("price amount preis cost"))
+_OLD = frozenset(token.stem for token in tokens("old was original regular before strike previous list rrp uvp"))
+_RATINGS = frozenset(token.stem for token in tokens("rating score stars grade bewertung"))
+
 
 def answers(model: dict[str, Any], wish: Wish) -> Iterator[Answer]:
     """The page's keys and values, and the page itself; and both together, for a wish that mixes them."""
@@ -39,6 +43,9 @@ def _pairs_answer(model: dict[str, Any], wish: Wish) -> Answer | None:
     pairs = [pair for pair in model["pairs"] if scope_fit(wish, pair["group"]) >= 0.6] or (
         [] if wish.scope else model["pairs"]
     )
+    keys = {pair["key"] for pair in pairs}
+    # A value that begins with another label is the neighbour's, not this one's.
+    pairs = [pair for pair in pairs if ":" not in pair["value"] or pair["value"].partition(":")[0] not in keys]
     if not pairs:
         return None
     if not wish.fields:
@@ -86,6 +93,8 @@ def _heading_fit(wish: Wish, pairs: list[dict[str, str]]) -> float:
 
 def _pair_fit(one: WishedField, pair: dict[str, str]) -> float:
     named = name_fit(one.words, one.own, tokens(pair["key"]))
+    if one.known == "person" and not re.search(r"[^\W\d_]{2}", pair["value"]):
+        return 0.0
     if one.kind == "count":
         return named * kind_fit(one, Column.of("", [pair["value"]]))
     if named < 0.5 or one.kind not in ("money", "date", "time", "email", "phone", "rating"):
@@ -139,8 +148,10 @@ def _means_window(wish: Wish) -> bool:
 
 def _marked_fact(model: dict[str, Any], one: WishedField) -> tuple[float, str]:
     """A price (and the like) that stands once on the page, outside any list."""
+    if (mark := _mark(model, one)) is not None:
+        return 0.7, mark
     if one.kind != "money":
-        return 0.0, ""
+        return 0.62, lines.numbered(model["text"], one)
     for group in model["groups"]:
         for column in columns_of(group["records"]):
             if (
@@ -149,6 +160,23 @@ def _marked_fact(model: dict[str, Any], one: WishedField) -> tuple[float, str]:
                 and name_fit(one.words, one.own, tokens(" ".join(column.words)))
             ):
                 return 0.6, column.texts[0]
-    lines = [line.strip() for line in model["text"].split("\n") if len(line) < 40]
-    priced = [line for line in lines if values.money(line) is not None]
+    brief = [line.strip() for line in model["text"].split("\n") if len(line) < 40]
+    priced = [line for line in brief if values.money(line) is not None]
     return (0.6 if len(set(priced)) == 1 else 0.5, priced[0]) if priced else (0.0, "")
+
+
+def _mark(model: dict[str, Any], one: WishedField) -> str | None:
+    """The text of the only element whose class names the field and whose value is of its kind; None without one, or with two."""
+    if one.kind not in ("money", "oldmoney", "rating"):
+        return None
+    fitting = [mark for mark in model["marks"] if _is_marked(one, mark)]
+    texts = {mark["text"] for mark in fitting}
+    return texts.pop() if len(texts) == 1 else None
+
+
+def _is_marked(one: WishedField, mark: dict[str, Any]) -> bool:
+    words = {token.stem for token in tokens(" ".join(mark["words"]))}
+    old = bool(mark["struck"] or words & _OLD)
+    if one.kind in ("money", "oldmoney"):
+        return (one.kind == "oldmoney") == old and values.only_money(mark["text"]) and bool(words & _PRICES)
+    return bool(words & _RATINGS) and kind_fit(one, Column.of("", [mark["text"]])) >= 0.6

@@ -49,10 +49,11 @@ def _answer(table: dict[str, Any], wish: Wish) -> Answer:
     headers = [*table["headers"], *[""] * width][:width]
     columns = [_column(table, n, headers[n]) for n in range(width)]
     named = (table["caption"], table["heading"], table["id"])
+    placed = (*named, f"{table['caption']} {table['heading']}", table["outer"])
     fit = max(
         entity_fit(wish, *named), 0.6 if wish.entity_tokens and any(entity_fit(wish, h) for h in headers) else 0.0
     )
-    prior = 1.0 if scope_fit(wish, *named) >= 0.6 else 0.75
+    prior = 1.0 if scope_fit(wish, *placed) >= 0.6 else 0.75
     if not wish.fields:
         rows, fits = _all(columns, headers), {"": 0.85 if fit or wish.scope else 0.55}
         if wish.scope and (only := _column_called(wish, headers)):
@@ -68,7 +69,7 @@ def _answer(table: dict[str, Any], wish: Wish) -> Answer:
         for r in range(len(table["rows"]))
     ]
     contexts = [" ".join(row) for row, made in zip(table["rows"], rows, strict=True) if made]
-    beside = beside_fit(wish, *named)
+    beside = beside_fit(wish, *placed)
     return Answer("table", [row for row in rows if row], fits, prior, fit, many=True, contexts=contexts, beside=beside)
 
 

@@ -12,6 +12,8 @@ from tasks.executors.browser.understanding.deterministic.words import Token, lik
 _NUMBER = re.compile(r"(?<![\w.,#/-])\d+(?:[.,'’\u00a0\u202f ]\d{3})*(?:[.,]\d+)?[kKmM]?(?![\w/-]|[.,:]\d)")
 _FAX = re.compile(r"\b(?:tele)?fax\b", re.I)
 _CALL = re.compile(r"\b(?:tel|telefon\w*|telephone|phone|call|mobile|hotline|ruf\w*)\b|☎|📞", re.I)
+_PAGES = re.compile(r"\W*(?:\w+ )?\d[\d.,]*\s*(?:[-–—]|to|bis)\s*\d[\d.,]*\s*(?:of|von|/)\s*(\d[\d.,]*)\W*", re.I)
+_NUMBERED = re.compile(r"([^\W\d_]{3,20})\s+(?:no\.?\s*|nr\.?\s*|#)?(\d+(?:\.\d+)?)(?=\s|$|[|,;])", re.I)
 _LONGEST = 400
 
 
@@ -22,7 +24,24 @@ def count_of(text: str, one: WishedField) -> str:
         for number, fit in _numbers_by(line, one.own):
             if fit > best[0]:
                 best = (fit, number)
-    return best[1] if best[0] >= 0.6 else ""
+    return best[1] if best[0] >= 0.6 else _shown_of(text)
+
+
+def _shown_of(text: str) -> str:
+    """Of "1 - 20 of 28488" the whole, where one line of the page says so and no other."""
+    found = {whole.group(1) for line in _lines(text) if (whole := _PAGES.fullmatch(line))}
+    return found.pop() if len(found) == 1 else ""
+
+
+def numbered(text: str, one: WishedField) -> str:
+    """ "Issue 1022.2" tells which issue it is: the number right behind the only word that is asked for."""
+    if len(one.own) != 1 or one.known:
+        return ""
+    said = {
+        behind.group(2) for line in _lines(text) if (behind := _NUMBERED.match(line))
+        if likeness(one.own[0], tokens(behind.group(1))[0], slips=False) >= 0.9
+    }  # fmt: skip
+    return said.pop() if len(said) == 1 else ""
 
 
 def _numbers_by(line: str, noun: tuple[Token, ...]) -> Iterator[tuple[str, float]]:
@@ -42,12 +61,13 @@ def _numbers_by(line: str, noun: tuple[Token, ...]) -> Iterator[tuple[str, float
 
 def contact(text: str, one: WishedField, near: list[Token]) -> str:
     """The number or address of a kind that stands nearest below the name it is asked of; a fax is no telephone."""
-    find = values.email if one.kind == "email" else values.phone
+    find = values.emails if one.kind == "email" else values.phones
     lines = list(_lines(text))
     best: tuple[float, str] = (-1.0, "")
-    for n, line in enumerate(lines):
-        value = find(line)
-        if not value or (one.kind == "phone" and _is_fax(lines, n, value) != (one.known == "fax")):
+    offered = ((n, value) for n, line in enumerate(lines) for value in find(line))
+    for n, value in offered:
+        line = lines[n]
+        if one.kind == "phone" and _is_fax(lines, n, value) != (one.known == "fax"):
             continue
         fit = 0.3 if one.kind == "phone" and _CALL.search(f"{lines[n - 1] if n else ''} {line}") else 0.0
         fit += max((_named(lines[at], near) - 0.05 * (n - at) for at in range(max(0, n - 8), n + 1)), default=0.0)

@@ -13,7 +13,7 @@ THINGS = frozenset(
     "product book article post story job review comment user tag link image picture photo heading quote company category "
     "section topic city place email phone stars article message position event item".split()
 )
-_THING_STEMS = frozenset(tokens(thing)[0].stem for thing in THINGS)
+THING_STEMS = frozenset(tokens(thing)[0].stem for thing in THINGS)
 #: Words that name a list though they are no plurals.
 _LISTS = re.compile(r"(?:^|\s|\w)(?:list|table|forecast|timetable|schedule|history|ranking|menu|log|results?|agenda|programme?|comparison|everybody|everyone|people|"
                     r"feed|price list|track ?list|standings|vergleich|verlauf|fahrplan|tabelle|liste|historie)$", re.I)  # fmt: skip
@@ -107,7 +107,7 @@ def names_many(entity: str) -> bool | None:
 def is_thing(part: str, many: bool | None) -> bool:
     """Whether a lone name is a thing rather than a field."""
     last = tokens(part)[-1].stem if tokens(part) else ""
-    if last in _THING_STEMS:
+    if last in THING_STEMS:
         return bool(many) or is_plural(part)
     return last not in KNOWN and (bool(many) or is_plural(part))
 
@@ -117,7 +117,7 @@ def _is_field_list(text: str, *, alone: bool = False) -> bool:
     parts = split(text)
     for part in parts:
         last = tokens(part)[-1].stem if tokens(part) else ""
-        if last not in KNOWN or (alone and last in _THING_STEMS):
+        if last not in KNOWN or (alone and last in THING_STEMS):
             return False
     return bool(parts)
 

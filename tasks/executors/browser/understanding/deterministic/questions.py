@@ -32,6 +32,11 @@ _WHERE = re.compile(rf"^where\s+{_BE}\s+(?P<rest>.+)$", re.I)
 _WHO = re.compile(
     r"^who\s+(?:(?:is|are|was|were)\s+(?P<rest>.+)|(?P<did>wrote|made|created|published|posted|signed)\b.*)$", re.I
 )
+#: "Which links stand under Developers?"
+_STANDING = re.compile(
+    r"^(?:which|what)\s+(?P<what>\w+(?: \w+)?)\s+(?:stehen|steht|stand|are|is|appear|can be found|are listed|gibt es|finden sich)\s+(?P<where>(?:unter|under|below|in|im)\s.+)$",
+    re.I,
+)
 _WHICH = re.compile(r"^(?:which|what)\s+(?!is\b|are\b|was\b|were\b|'s\b)(?P<rest>.+)$", re.I)
 
 
@@ -65,7 +70,7 @@ def asked(text: str) -> Asked:
 
 def _of_what(text: str) -> Asked:
     if found := _WHEN.match(text):
-        rest = found.group("rest")
+        rest = re.sub(rf"(,|\band)\s+when\s+{_BE}\s+", r"\1 ", found.group("rest"), flags=re.I)
         return Asked(re.sub(r"^(?:it|this|that)\s+|\s+(?:take place|start|begin)$", "", rest, flags=re.I), "date")
     if found := _WHERE.match(text):
         return Asked(f"location of {found.group('rest')}")
@@ -73,7 +78,9 @@ def _of_what(text: str) -> Asked:
         rest = found.group("rest") or ""
         if found.group("did") or re.search(r"\bby$", rest):
             return Asked("author")
-        return Asked(rest)
+        return Asked(rest, "person")
+    if found := _STANDING.match(text):
+        return Asked(f"all {found.group('what')} {found.group('where')}")
     if found := _WHICH.match(text):
         return Asked(_TAIL.sub("", f" {found.group('rest')}").strip())
     return Asked(text)

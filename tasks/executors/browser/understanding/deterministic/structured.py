@@ -21,13 +21,20 @@ PATHS: dict[str, tuple[str, ...]] = {
     "description": ("description", "abstract", "disambiguatingDescription"),
     "image": ("image.url", "image", "thumbnailUrl", "logo", "photo", "primaryImageOfPage"),
     "url": ("url", "mainEntityOfPage", "@id", "offers.url"),
-    "rating": ("aggregateRating.ratingValue", "reviewRating.ratingValue", "ratingValue", "starRating.ratingValue"),
+    "rating": (
+        "aggregateRating.ratingValue",
+        "reviewRating.ratingValue",
+        "ratingValue",
+        "starRating.ratingValue",
+        "upvoteCount",
+    ),
     "reviews": ("aggregateRating.reviewCount", "aggregateRating.ratingCount", "reviewCount", "commentCount"),
     "availability": ("offers.availability", "availability"),
     "sku": ("sku", "mpn", "gtin13", "gtin", "isbn", "productID", "identifier"),
     "brand": ("brand.name", "brand", "manufacturer.name", "manufacturer"),
     "category": ("category", "articleSection", "genre", "recipeCategory"),
     "tags": ("keywords",),
+    "servings": ("recipeYield", "yield"),
     "location": ("jobLocation.address", "location.name", "location", "jobLocation", "address"),
     "company": ("hiringOrganization.name", "hiringOrganization", "worksFor.name", "organizer.name", "publisher.name"),
     "salary": (
@@ -49,6 +56,7 @@ _NOT_THINGS = frozenset(
     ["WebPage", "WebSite", "BreadcrumbList", "ListItem", "ImageObject", "SearchAction", "Organization", "SiteNavigationElement",
      "WPHeader", "WPFooter", "EntryPoint", "ReadAction", "SiteLinksSearchBox", "CollectionPage", "ItemPage", "ProfilePage"]
 )  # fmt: skip
+_PARTS = frozenset(["Answer", "Review", "Comment", "Question", "Event", "Product", "Article", "VideoObject"])
 _ALIASES = {
     "NewsArticle": "article news story", "BlogPosting": "article post blog", "Article": "article story", "JobPosting": "job position vacancy",
     "Product": "product item", "Book": "book", "Recipe": "recipe dish", "Event": "event concert", "Person": "person people member author",
@@ -129,9 +137,20 @@ def _first(item: dict[str, Any], paths: tuple[str, ...]) -> str:
         for step in path.split("."):
             value = value[0] if isinstance(value, list) and value else value
             value = value.get(step) if isinstance(value, dict) else None
-        if text := as_text(value):
+        if text := as_text(_plainest(value)):
             return text
     return ""
+
+
+def _plainest(value: Any) -> Any:
+    """Of one thing said several ways ("4", "4 burgers") the first."""
+    if (
+        isinstance(value, list)
+        and value
+        and all(isinstance(one, str) and one.startswith(str(value[0])) for one in value)
+    ):
+        return value[0]
+    return value
 
 
 def as_text(value: Any) -> str:
@@ -219,7 +238,18 @@ def _list_elements(elements: Any, depth: int) -> Iterator[dict[str, Any]]:
 
 
 def _microdata(model: dict[str, Any]) -> list[dict[str, Any]]:
-    return [_plain_item(item) for item in model["microdata"] if item["props"]]
+    return [one for item in model["microdata"] if item["props"] for one in _with_parts(_plain_item(item), 0)]
+
+
+def _with_parts(item: dict[str, Any], depth: int) -> Iterator[dict[str, Any]]:
+    """An item and the things of their own kind that it holds: the answers to a question, the reviews of a product."""
+    yield item
+    for value in item.values():
+        for one in value if isinstance(value, list) else [value]:
+            if isinstance(one, dict) and depth < 4 and one.get("@type") in _PARTS:
+                yield from _with_parts(one, depth + 1)
+            elif isinstance(one, dict) and depth < 4:
+                yield from (part for part in _with_parts(one, depth + 1) if part is not one)
 
 
 def _plain_item(item: dict[str, Any]) -> dict[str, Any]:

@@ -34,7 +34,7 @@ _NUMBER = re.compile(r"[-+−]?\d[\d.,\s'’\u00a0\u202f]*\d|[-+−]?\d")
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _PHONE = re.compile(r"(?<![\w/.,-])\+?\(?\d[\d \u00a0\u202f().\-–/]{5,18}\d(?![\w/-])")
 _NO_PHONE = re.compile(
-    r"\d+[.,]\d{2}\s*[-–]\s*\d+[.,]\d{2}|\d{1,2}[/.]\d{1,2}[/.]\d{4}|\d{4}\s*[-–]\s*\d{4}|\d+[.]\d+|(?:\d{1,3} )+\d{1,3}|[\d ]*\d{1,2}\s*[-–]\s*\d{1,2}|\d{4}-\d{2}-\d{2}.*"
+    r"\d+[.,]\d{2}\s*[-–]\s*\d+[.,]\d{2}|\d{1,2}[/.]\d{1,2}[/.]\d{4}|\d{4}\s*[-–]\s*\d{4}|\d+[.]\d+|(?:\d{1,3} )+\d{1,3}|[\d ]*\d{1,2}\s*[-–]\s*\d{1,2}|\d{4}-\d{2}-\d{2}.*|\d{5}-\d{4}"
 )
 _RATING = re.compile(r"(\d(?:[.,]\d+)?)\s*(?:/|out of|von|of|sur|de)\s*(5|10|100)\b", re.I)
 _STARS = re.compile(r"(\d(?:[.,]\d+)?)\s*(?:-\s*)?stars?\b", re.I)
@@ -51,7 +51,7 @@ _MONTHS = {
 }  # fmt: skip
 _MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
 _DAY_MONTH = re.compile(rf"\b(\d{{1,2}})(?:st|nd|rd|th)?\.?\s+(?:of\s+)?({_MONTH})\b\.?,?\s+(\d{{4}})", re.I)
-_MONTH_DAY = re.compile(rf"\b({_MONTH})\b\.?\s+(\d{{1,2}})(?:st|nd|rd|th)?,?\s+(\d{{4}})", re.I)
+_MONTH_DAY = re.compile(rf"\b({_MONTH})\b\.?,?\s+(\d{{1,2}})(?:st|nd|rd|th)?,?\s+(?:\d\d:\d\d:\d\d\s+)?(\d{{4}})", re.I)
 _ISO = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2})?(?:\.\d+)?)\s*(Z|[+-]\d{2}:?\d{2})?)?")
 _DOTTED = re.compile(r"\b(\d{1,2})\.(\d{1,2})\.(\d{4})\b")
 _SLASHED = re.compile(r"\b(\d{1,2})/(\d{1,2})/(\d{4})\b")

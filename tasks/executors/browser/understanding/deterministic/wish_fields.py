@@ -13,7 +13,7 @@ VOCABULARY: dict[str, tuple[str, str]] = {
     "name": ("name", "name title headline heading product label subject ttl titel bezeichnung"),
     "price": ("money", "price cost amount fee pricing fare rate total preis kosten betrag charge summe gesamtpreis"),
     "original price": ("oldmoney", "original old list regular was previous rrp strike"),
-    "date": ("date", "date published publication posted day when created updated released release datum"),
+    "date": ("date", "date published publication posted day when created updated released release datum zeitpunkt"),
     "time": ("time", "time uhrzeit hour zeit clock"),
     "duration": ("time", "duration runtime length dauer laufzeit"),
     "period": ("date", "period zeitraum"),
@@ -29,10 +29,12 @@ VOCABULARY: dict[str, tuple[str, str]] = {
     "url": ("url", "url link href permalink"),
     "rating": ("rating", "rating star score grade stars bewertung"),
     "reviews": ("count", "reviews votes ratings"),
-    "availability": ("text", "availability stock available instock status verfugbarkeit lager"),
+    "availability": ("text", "availability stock available instock verfugbarkeit lager"),
+    "status": ("text", "status state badge pill chip zustand"),
     "sku": ("text", "sku mpn ean isbn upc code article id number artikelnummer"),
     "brand": ("text", "brand manufacturer maker vendor marke hersteller"),
     "category": ("text", "category section topic genre department kategorie"),
+    "servings": ("text", "servings serves yield portions portionen"),
     "tags": ("text", "tags tag keywords labels"),
     "location": ("text", "location place city venue where region area loc ort standort"),
     "company": ("text", "company employer organization organisation firm org firma unternehmen arbeitgeber"),
@@ -84,6 +86,16 @@ def field_of(name: str, *, key: str = "") -> WishedField:
         known = "original price"
     if known == "price" and len(own) > 1 and own[-1].stem == "rate":
         known = ""  # an open rate is no price
+    if (
+        known == "price"
+        and len(own) > 1
+        and any(re.fullmatch(r"alte[nrs]?|statt|ehemalige?r?|frühere?r?", word, re.I) for word in name.split())
+    ):
+        known = "original price"
+    if known == "time" and len(own) > 1 and not {own[-1].stem, own[-1].canon} & KNOWN.keys():
+        known = ""  # a time perspective is no time
+    if known == "date" and own[-1].stem == "post" and is_plural(name):
+        known = ""  # posts are no dates
     if known in ("name", "sku", "content", "comment") and len(own) > 1 and own[-1].stem not in TITLES:
         known = ""
     kind, words = VOCABULARY.get(known, ("text", ""))

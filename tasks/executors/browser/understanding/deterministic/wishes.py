@@ -48,6 +48,13 @@ _SCOPE_AFTER = re.compile(
     r"[\"“'](?P<quoted>[^\"”']{2,80})[\"”']",
     re.I,
 )
+#: "all links under Business Development", "… from Example 2".
+_UNDER = re.compile(
+    r"^(?P<before>[^,]+?)\s+(?:under|below|beneath|unter)\s+(?:the\s+)?(?:heading\s+|title\s+)?[\"“]?(?P<plain>[A-ZÄÖÜ][^,\"”]{2,60}?)[\"”]?$"
+)
+_NUMBERED = re.compile(
+    r"\s+(?:from|in|of)\s+(?P<plain>(?P<what>Example|Table|Figure|Section|Part|Chapter|Beispiel|Tabelle|Abschnitt) \d{1,3}\w?)\b"
+)
 _MANY = re.compile(
     r"\b(all|every|each|list of|any|the list|table of|rows?|entries|multiple|both|various|everyone|everybody|history|schedule|timetable|ranking|log)\b",
     re.I,
@@ -87,7 +94,8 @@ def parse(instruction: str, schema: dict[str, Any] | None = None) -> Wish:
 
 
 def _from_text(instruction: str) -> Wish:
-    question = asked(re.sub(r"\s+", " ", instruction).strip().rstrip(".?!"))
+    plain = re.sub(r"\s+", " ", instruction).strip().rstrip(".?!")
+    question = asked(plain)
     text = asking_in_english(re.sub(r"\b(des\s+\w{3,}?)e?s\b", r"\1", question.text))  # a genitive is no plural
     text = _VERB.sub("", text, count=1)
     text = _PAGE.sub("", text)
@@ -99,7 +107,10 @@ def _from_text(instruction: str) -> Wish:
         limit, many = int(tokens(top.group(1))[0].stem), True
         text = text[: top.start()] + text[top.end() :]
     said = phrase(re.sub(r"^list of (?:the )?", "", text.strip(), flags=re.I))
-    wish = _wish(said.entity, said.rest, many if said.many is None else said.many, scope, scope_kind)
+    many = many if said.many is None else said.many
+    if re.search(r"\bdes \w+s$", plain) and not _MANY.search(plain):
+        many = False  # "des Artikels" is one, though "Artikel" may be many
+    wish = _wish(said.entity, said.rest, many, scope, scope_kind)
     if said.listed and wish.many:
         wish = _with_names(wish)
     return _questioned(replace(wish, limit=limit), question)
@@ -121,6 +132,13 @@ def _questioned(wish: Wish, question: Asked) -> Wish:
             counting=True,
             shown=question.shown,
         )
+    if re.match(r"(?:how|why|who|where|wie|warum|was|wer|wo)\b", question.text, re.I):
+        # A question in no known form: only what bears its words answers it, whatever kind they are of.
+        plainly = tuple(replace(one, kind="text", known="", words=one.own) for one in wish.fields)
+        return replace(wish, fields=plainly, text_only=False, whole="")
+    if question.kind == "person":
+        fields = tuple(replace(one, known=one.known or "person") for one in wish.fields)
+        return replace(wish, fields=fields)
     if question.kind == "date":
         said = wish.fields or (field_of(wish.entity),)
         dates = tuple(
@@ -148,10 +166,13 @@ def _with_names(wish: Wish) -> Wish:
 
 
 def _scope(text: str) -> tuple[str, str, str]:
-    found = _SCOPE_AFTER.search(text) or _SCOPE.search(text)
+    if under := _UNDER.match(text):
+        return under.group("plain"), "section", under.group("before")
+    found = _SCOPE_AFTER.search(text) or _SCOPE.search(text) or _NUMBERED.search(text)
     if not found:
         return "", "", text
-    name = found.group("quoted") or found.groupdict().get("plain") or ""
+    named = found.groupdict()
+    name = named.get("quoted") or named.get("plain") or ""
     name = " ".join(word for word in name.split() if word.lower() not in LITTLE)
     rest = (text[: found.start()] + text[found.end() :]).strip()
     return (name, found.group("what").lower(), rest) if rest and name else ("", "", text)
@@ -177,7 +198,7 @@ def _wish(entity: str, rest: str, many: bool | None, scope: str, scope_kind: str
         entity, parts = f"{entity} {parts[0]}", []
     fields = _renamed(_unique([field_of(_without_entity(part, entity)) for part in parts]), parts)
     text_only = len(fields) == 1 and fields[0].kind == "body" and not entity
-    if scope_kind in ("table", "list", "grid") and len(fields) > 1:
+    if scope_kind in ("table", "list", "grid", "example") and len(fields) > 1:
         many = True
     return replace(made, fields=tuple(fields), entity=entity, many=_count(parts, entity, many), text_only=text_only)
 
@@ -208,7 +229,7 @@ def _count(parts: list[str], entity: str, many: bool | None) -> bool | None:
     plural = [part for part in parts if is_plural(part) and tokens(part)[-1].stem not in ("detail", "content", "hour")]
     if not parts or (plural and len(plural) < len(parts)):
         return None
-    if plural and not entity and any(tokens(part)[-1].stem not in KNOWN for part in parts) and len(parts) > 1:
+    if plural and any(tokens(part)[-1].stem not in KNOWN for part in parts) and len(parts) > 1:
         return None
     return True if plural else False if len(parts) == 1 else None
 
