@@ -42,7 +42,7 @@ if (!fieldsOnly && texts.length < 30000) {
   for (const el of texts) if (!(el instanceof SVGElement) && el !== document.body && el !== document.documentElement && pointer(el) && !(el.closest("a[href],button,label"))) { found.push(el); seenRank.set(el, "pointer"); }
 }
 // Text that says what is wanted, for pages whose clickable things have neither role nor pointer.
-const folded = (text) => text.toLowerCase().normalize("NFKD").replace(/\p{M}/gu, "");
+const folded = (text) => text.toLowerCase().normalize("NFKD").replace(/\p{M}/gu, "").replace(/ß/g, "ss");
 // The caption of a box or switch is not what is pressed; where that one cannot be seen, nothing is.
 const asked = new Map();
 const captions = (parent) => {
@@ -147,7 +147,10 @@ const beside = (el) => {
     }
     return "";
   };
-  return [look(el, "previousSibling"), look(el, "nextSibling")];
+  // In a layout table the label may be all there is of the row above.
+  const row = el.closest("tr"), above = row && row.previousElementSibling;
+  const alone = above && above.cells && above.cells.length === row.cells.length && row.querySelectorAll("input:not([type=hidden]),select,textarea").length === 1 && !above.querySelector("input,select,textarea");
+  return [look(el, "previousSibling") || (alone ? clean(above.innerText, 80) : ""), look(el, "nextSibling")];
 };
 
 const columnOf = (el) => {

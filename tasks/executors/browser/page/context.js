@@ -1,7 +1,7 @@
 // How close some words are to each of the given candidates: the smallest ancestor that holds them all, and the distance on screen.
 const [ids, tokens, MOST_UP] = arguments;
 const elements = window.__agencyCandidates || [];
-const folded = (text) => (text || "").toLowerCase().normalize("NFKD").replace(/\p{M}/gu, "").replace(/[’']/g, "");
+const folded = (text) => (text || "").toLowerCase().normalize("NFKD").replace(/\p{M}/gu, "").replace(/ß/g, "ss").replace(/[’']/g, "");
 const attributes = (el) => `${el.id} ${typeof el.className === "string" ? el.className : ""} ${el.getAttribute("aria-label") || ""} ${el.getAttribute("name") || ""} ${el.getAttribute("data-testid") || ""} ${el.getAttribute("role") || ""} ${el.tagName}`;
 const texts = new Map();
 const textOf = (el) => {

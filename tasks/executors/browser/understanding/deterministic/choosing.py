@@ -6,14 +6,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tasks.executors.browser.understanding.deterministic import places, record_places
-from tasks.executors.browser.understanding.deterministic.instructions import Reading, readings
+from tasks.executors.browser.understanding.deterministic.instructions import readings
 from tasks.executors.browser.understanding.deterministic.places import Lookup
+from tasks.executors.browser.understanding.deterministic.reading import Reading
 from tasks.executors.browser.understanding.deterministic.scoring import Page, Scored
 
 ENOUGH = 0.75
 AHEAD = 0.10
 #: One that is called exactly so need not be as far ahead of one that is merely called similarly.
-AHEAD_WHEN_SAME = 0.04
+AHEAD_WHEN_SAME = 0.035
 #: What nothing else comes near may fit a little less.
 ENOUGH_WHEN_ALONE = 0.58
 ALONE = 0.2
@@ -65,7 +66,8 @@ def _needed(first: Scored, second: Scored) -> float:
     """How far ahead the first must be: less where something plain tells them apart."""
     if _reachable(first) and not _reachable(second):
         return 0.02
-    if second.borrowed and not first.borrowed and not first.missing:
+    apart = second.borrowed or bool(second.reading.contexts and not first.reading.contexts)
+    if apart and not first.borrowed and not first.missing:
         return AHEAD_WHEN_SAME
     if first.name_score >= 0.98 and second.name_score >= 0.98:
         if _written_so(first) > _written_so(second):
@@ -98,7 +100,7 @@ def _under(page: Page, reading: Reading, lookup: Lookup) -> list[Scored]:
         return scored
     named = [one for one in scored if one.name_score >= 0.93 and one.candidate["rank"] != "text"]
     called_so = len(named) >= max(2, abs(reading.ordinal))
-    record = None if called_so or reading.contexts else _nth_record(page, reading)
+    record = None if called_so else _nth_record(page, reading)
     return [record] if record else _nth(scored, reading.ordinal, page.items)
 
 

@@ -16,13 +16,14 @@ _GERMAN = re.compile(
 )
 _FINAL = re.compile(
     r"^(?P<rest>.+?)\s+(?P<verb>klicken|anklicken|drücken|betätigen|auswählen|wählen|öffnen|aufrufen|aktivieren|deaktivieren|ankreuzen"
-    r"|anhaken|eingeben|eintragen|ausfüllen|einschalten|ausschalten|starten|anzeigen|wechseln|setzen|bestätigen)$",
+    r"|anhaken|eingeben|eintragen|ausfüllen|einschalten|ausschalten|starten|anzeigen|zeigen|wechseln|setzen|bestätigen|schreiben|entfernen|löschen|absagen|stornieren|hinzufügen|bearbeiten|ändern)$",
     re.I,
 )
 _FINAL_VERBS = {
     "aktivieren": "check", "ankreuzen": "check", "anhaken": "check", "einschalten": "turn on", "deaktivieren": "uncheck",
     "ausschalten": "turn off", "öffnen": "open", "aufrufen": "open", "auswählen": "choose", "wählen": "choose",
-    "eingeben": "enter", "eintragen": "enter", "ausfüllen": "fill",
+    "eingeben": "enter", "eintragen": "enter", "ausfüllen": "fill", "schreiben": "enter", "entfernen": "remove", "löschen": "delete", "absagen": "cancel",
+    "stornieren": "cancel", "hinzufügen": "add", "bearbeiten": "edit", "ändern": "edit", "zeigen": "show only",
 }  # fmt: skip
 _STARTS: tuple[tuple[str, str], ...] = (
     (rf"(?:klicke?n?|drücke?n?|tippe?n?|betätige?n?){_SIE}(?:\s+(?:auf|an))?(?P<rest>\s.+?)(?:\s+an)?", "click"),

@@ -7,10 +7,11 @@ readings. The page decides which one is right: each is scored against what is re
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cache
 
 from tasks.executors.browser.understanding.deterministic.german import in_english as german_frame
+from tasks.executors.browser.understanding.deterministic.reading import Context, Reading
 from tasks.executors.browser.understanding.deterministic.vocabulary import (
     KEEPS_NAME,
     PARTS,
@@ -19,7 +20,7 @@ from tasks.executors.browser.understanding.deterministic.vocabulary import (
     ROLE,
     ROLE_WORDS,
 )
-from tasks.executors.browser.understanding.deterministic.words import STOP, Token, content, plain_words, stem, tokens
+from tasks.executors.browser.understanding.deterministic.words import STOP, plain_words, stem
 
 _QUOTED = re.compile(r"[\"“”„«»]([^\"“”„«»]{1,120})[\"“”„«»]|(?<!\w)['‘’]([^'‘’]{1,120})['‘’](?!\w)")
 #: What is in a shop put somewhere is added to it.
@@ -27,8 +28,11 @@ _PUT_IN = re.compile(
     r"^put (?P<what>.+?) (?:in|into|on|onto) (?P<where>(?:the |my |your )?(?:shopping )?(?:cart|basket|bag|wish ?list|list|favou?rites))$",
     re.I,
 )
-_CLICK_VERBS = r"download(?=\s.*\b(?:pdf|csv|excel|xlsx?|docx?|zip)\b)|clicking|pressing|tapping|hitting|choosing|selecting|double-click|click|press|tap|hit|push|choose|select|pick|activate|use|find|locate|go to|navigate to|visit|follow|open|focus|check|tick|mark|toggle|switch to|switch on|switch off|turn on|turn off|enable|disable|uncheck|untick|expand|hover over|hover|show only|only show|filter by|filter for|sort by|order by|jump to|skip to|go|show|view|see|display|read"
-_POLITE = re.compile(rf"^(please|now|then|next,|and|finally|first,|just(?=\s+(?:{_CLICK_VERBS})\s))\s+", re.I)
+_CLICK_VERBS = r"download(?=\s.*\b(?:pdf|csv|excel|xlsx?|docx?|zip)\b)|clicking|pressing|tapping|hitting|choosing|selecting|double-click|click|press|tap|hit|push|choose|select|pick|activate|use|find|locate|go to|navigate to|visit|follow|open|focus|check|tick|mark|toggle|switch to|switch on|switch off|turn on|turn off|enable|disable|uncheck|untick|expand|hover over|hover|show only|only show|filter by|filter for|sort by|order by|jump to|skip to|go|look at|show|view|see|display|read"
+_POLITE = re.compile(
+    rf"^(i want to|i(?:'d| would) like to|let me|can you|could you|(?:take|bring|get) me to|please|now|then|next,|and|finally|first,|just(?=\s+(?:{_CLICK_VERBS})\s))\s+",
+    re.I,
+)
 _OURS = frozenset("click press tap hit push clicking pressing tapping hitting hover double-click".split()) | {
     "hover over"
 }
@@ -124,40 +128,6 @@ FILLER = frozenset(
 #: "the second input textbox": the word before says the same.
 _FIELD_ROLES = frozenset(["textbox", "text box", "field", "box", "text field", "textarea", "text area"])
 _SAYS_NOTHING = PARTS | SOFT | FILLER | STOP | {"one", "ones"}
-
-
-@dataclass(frozen=True)
-class Context:
-    """Words that say where: `relation` is within, near, below or above; `region` names landmarks."""
-
-    text: str
-    relation: str
-    region: tuple[str, ...] = ()
-    #: Sides of the screen: top, bottom, left, right.
-    sides: tuple[str, ...] = ()
-
-    @property
-    def tokens(self) -> list[Token]:
-        return content(tokens(self.text))
-
-
-@dataclass(frozen=True)
-class Reading:
-    """One way to understand an instruction. `ordinal` counts from 1, or from -1 backwards; 0 means none was said."""
-
-    name: str
-    role_word: str = ""
-    roles: tuple[str, ...] = ()
-    ordinal: int = 0
-    contexts: tuple[Context, ...] = ()
-    exact: bool = False
-    cost: float = 0.0
-    verb: str = ""
-    soft: tuple[str, ...] = field(default=(), compare=False)
-
-    @property
-    def tokens(self) -> list[Token]:
-        return content(tokens(self.name)) if self.name else []
 
 
 @cache

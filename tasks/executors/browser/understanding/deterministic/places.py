@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from tasks.executors.browser.understanding.deterministic.instructions import Context
+from tasks.executors.browser.understanding.deterministic.reading import Context
 from tasks.executors.browser.understanding.deterministic.scoring import Scored
 from tasks.executors.browser.understanding.deterministic.words import STOP, fold, plain_words, stem
 
@@ -25,6 +25,8 @@ _ZONE_WORDS = {
     "menu": {"menu"},
     "tabs": {"tabs", "tablist"},
 }
+#: Parts of a page that are there or not; the others may merely not be marked as such.
+_MUST_BE = frozenset(["dialog", "form", "toolbar", "menu", "tabs"])
 #: A place that only ranks among others can lower a score to this share of it.
 _FLOOR = 0.5
 
@@ -34,9 +36,9 @@ def apply(contexts: tuple[Context, ...], scored: list[Scored], lookup: Lookup) -
     for context in contexts:
         fits = _fits(context, scored, lookup)
         # What is named nowhere on the page tells nothing, but it leaves a doubt.
-        nowhere = not any(fits.values()) and not context.region
+        nowhere = not any(fits.values()) and not set(context.region) & _MUST_BE
         for one in scored:
-            one.context_score *= 0.5 if nowhere else fits.get(one.index, 0.0)
+            one.context_score *= 0.4 if nowhere else fits.get(one.index, 0.0)
     for one in scored:
         one.score *= _FLOOR + (1 - _FLOOR) * one.context_score
 
@@ -110,7 +112,7 @@ def _own(item: dict[str, Any]) -> str:
     return str(item["name"] or item["text"])
 
 
-_SURROUNDINGS = (_own, _row, _heading, _group)
+_SURROUNDINGS = (_row, _heading, _group, _own)
 
 
 def _side_fits(sides: tuple[str, ...], scored: list[Scored]) -> dict[int, float]:

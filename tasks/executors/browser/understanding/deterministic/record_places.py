@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from tasks.executors.browser.understanding.deterministic.instructions import SOFT, Reading
+from tasks.executors.browser.understanding.deterministic.instructions import SOFT
+from tasks.executors.browser.understanding.deterministic.reading import Context, Reading
 from tasks.executors.browser.understanding.deterministic.words import Token, content, likeness, tokens
 
 #: Words for one of many that fit every list of records.
@@ -18,6 +19,7 @@ _ANY_RECORD = frozenset(
 )
 #: What holds records: "the third campaign in the list".
 _HOLDERS = frozenset(token.stem for token in tokens("list table page liste tabelle seite"))
+_PREPOSITIONS = frozenset("in on under below of at from for within inside".split())
 _TICK = frozenset("check tick select mark uncheck untick choose pick toggle".split())
 _BOXES = ("checkbox", "radio", "switch", "menuitemcheckbox", "menuitemradio")
 _ASIDE = frozenset(["nav", "footer", "header", "aside", "menu", "tabs", "toolbar"])
@@ -58,18 +60,25 @@ def nth(items: list[dict[str, Any]], reading: Reading, action: Token | None) -> 
 
     Where no list is called so, the page's one great list is meant: "the third conversation" of an inbox.
     """
+    if _PREPOSITIONS & set(reading.name.lower().split()) or len(reading.contexts) > 1:
+        return None
     noun = [token for token in reading.tokens if token != action] or list(tokens(reading.role_word))
     noun = [token for token in noun if token.stem not in SOFT and token.stem not in _HOLDERS] or noun
     lists: dict[Any, list[tuple[Place, dict[str, Any]]]] = {}
     for item in items:
         for place in item["records"]:
             lists.setdefault(place.list, []).append((place, item))
-    lists = {key: members for key, members in lists.items() if members[0][0].of >= abs(reading.ordinal)}
+    where = reading.contexts[0] if reading.contexts else None
+    lists = {
+        key: members
+        for key, members in lists.items()
+        if members[0][0].of >= abs(reading.ordinal) and (where is None or _stands(members, where))
+    }
     fitting = sorted(((_fit(noun, members), key) for key, members in lists.items()), key=lambda pair: -pair[0])
     if not noun or not fitting:
         return None
     if fitting[0][0] < 0.3:
-        fitting = _greatest(lists)
+        fitting = _greatest(lists) if where is None else [(0.8, key) for key in lists]
     if not fitting or fitting[0][0] < 0.6 or (len(fitting) > 1 and fitting[0][0] - fitting[1][0] < 0.02):
         return None
     fit, key = fitting[0]
@@ -78,6 +87,16 @@ def nth(items: list[dict[str, Any]], reading: Reading, action: Token | None) -> 
     within = [item for place, item in members if place.at == at]
     control = _control(within, reading, action)
     return Counted(control, 0.76 + 0.1 * fit, f"record {at} of {members[0][0].of}") if control else None
+
+
+def _stands(members: list[tuple[Place, dict[str, Any]]], where: Context) -> bool:
+    """Whether a list stands under the heading, or in the part of the page, that is named."""
+    place, first = members[0]
+    if where.sides or where.relation not in ("within", "below"):
+        return False
+    if where.region and not set(where.region) & set(first["marks"]):
+        return False
+    return all(any(likeness(word, other) for other in (*place.names, *place.headings)) for word in where.tokens)
 
 
 def _greatest(lists: dict[Any, list[tuple[Place, dict[str, Any]]]]) -> list[tuple[float, Any]]:
@@ -117,7 +136,7 @@ def _control(within: list[dict[str, Any]], reading: Reading, action: Token | Non
         return of_kind[0] if of_kind else None
     links = [item for item in within if item["role"] == "link" and (item["name"] or item["text"])]
     others = [item for item in within if item["role"] not in _BOXES and item["rank"] != "text"]
-    return (links or others or [None])[0]
+    return next(iter(links or others), None)
 
 
 def of_a_record(

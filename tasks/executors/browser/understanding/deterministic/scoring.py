@@ -6,13 +6,14 @@ Figures come from BROWSER's rule: act at 0.75 or better and 0.10 ahead of the ne
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
 from tasks.executors.browser.understanding.deterministic import record_places
-from tasks.executors.browser.understanding.deterministic.instructions import FILLER, SOFT, Reading
+from tasks.executors.browser.understanding.deterministic.instructions import FILLER, SOFT
+from tasks.executors.browser.understanding.deterministic.reading import Reading
+from tasks.executors.browser.understanding.deterministic.sources import Source, sources_of
 from tasks.executors.browser.understanding.deterministic.vocabulary import PARTS
 from tasks.executors.browser.understanding.deterministic.words import (
     PART,
@@ -80,26 +81,17 @@ _SWITCHES = frozenset(
 #: Who wants to see something does not tick a box.
 _READS = frozenset("open view read show see display go visit follow".split()) | {"go to", "navigate to"}
 _BOXES = ("checkbox", "radio", "switch")
+_INPUTS = (*_BOXES, "textbox", "searchbox", "spinbutton")
+_NAMES = ("name", "text", "label", "title")
 #: What a thing is, said beside its name ("size 42", "page 3", "letter F"): little is lost when nothing is called so.
 LIGHT = frozenset(
     token.stem
     for word in [
         *PARTS,
-        *"letter size option number day date time colour page plan tier chapter all field name value thing stuff same".split(),
+        *"letter size option number profile version folder set day date time colour page plan tier chapter all field name value thing stuff same".split(),
     ]
     for token in tokens(word)
 )
-#: Signs before a name that are no part of it.
-_DECORATION = re.compile(r"^[+☆★♡♥›»→↓✓•⬇▸▾\s]+(?=\w)|\s+[+›»→↓▸▾▼]+$")
-_FIELD_TYPES = {
-    "email": "email", "tel": "phone telephone", "password": "password", "search": "search", "url": "url website link",
-    "number": "number", "date": "date", "time": "time", "datetime-local": "date time", "month": "month",
-    "color": "color", "file": "file upload", "range": "range slider",
-}  # fmt: skip
-_AUTOCOMPLETE = {
-    "given": "first name", "family": "last name", "tel": "phone", "bday": "birthday", "organization": "company",
-    "cc": "card", "postal": "zip",
-}  # fmt: skip
 
 
 @dataclass
@@ -122,22 +114,12 @@ class Scored:
         return int(self.candidate["i"])
 
 
-@dataclass(frozen=True)
-class _Source:
-    """One text a candidate is known by, and how much it counts."""
-
-    words: tuple[Token, ...]
-    weight: float
-    kind: str
-    raw: str = ""
-
-
 class Page:
     """The candidates of a page with what is common to them: how rare each word is."""
 
     def __init__(self, items: list[dict[str, Any]]) -> None:
         self.items = items
-        self.sources = [_sources(item) for item in items]
+        self.sources = [sources_of(item) for item in items]
         counts: Counter[str] = Counter()
         for sources in self.sources:
             counts.update({token.canon for source in sources[:3] for token in source.words})
@@ -169,7 +151,7 @@ class Page:
     def score(self, item: dict[str, Any], reading: Reading) -> Scored:
         """How well one candidate fits one reading, before the places named in it are looked at."""
         name, why, missing = self._name_score(item, reading)
-        role = role_score(item, reading) * (0.85 if reading.verb in _READS and item["role"] in _BOXES else 1.0)
+        role = role_score(item, reading) * (0.85 if reading.verb in _READS and item["role"] in _INPUTS else 1.0)
         score = name * role * _state_score(item) - reading.cost
         if self._is_named(reading):
             score -= 0.2
@@ -201,15 +183,21 @@ class Page:
             return 0.0, "", []
         best = 0.0
         for source in self.sources[item["i"]]:
-            if source.kind not in ("name", "text", "label", "title") or not source.words:
+            words = source.words
+            if source.kind == "hints" and not any(
+                other.words for other in self.sources[item["i"]] if other.kind in _NAMES
+            ):
+                # An icon is known by what those who made the page call it: the one word that says what it does.
+                words = tuple(word for word in words if word.canon == wanted[0].canon and word.canon in ACTIONS)
+            elif source.kind not in _NAMES:
                 continue
-            if not all(any(likeness(word, token) for token in wanted) for word in content(source.words)):
+            if not words or not all(any(likeness(word, token) for token in wanted) for word in content(words)):
                 continue
             # Who stands in a record lends it a deed ("archive …"), not another thing of it ("Lina K" beside Quote).
-            if wanted[0].stem in LIGHT or not any(likeness(wanted[0], word) for word in source.words):
+            if wanted[0].stem in LIGHT or not any(likeness(wanted[0], word) for word in words):
                 continue
             weights = {token.stem: self.rarity(token) for token in wanted}
-            fit = record_places.of_a_record(source.words, wanted, row, self._rows[_called(item)], weights)
+            fit = record_places.of_a_record(words, wanted, row, self._rows[_called(item)], weights)
             best = max(best, fit * source.weight)
         return best, "its record fits, with borrowed words", []
 
@@ -241,7 +229,7 @@ class Page:
         return best
 
     def _source_score(
-        self, item: dict[str, Any], wanted: list[Token], source: _Source, reading: Reading
+        self, item: dict[str, Any], wanted: list[Token], source: Source, reading: Reading
     ) -> tuple[float, list[str], bool]:
         """Coverage of what was asked by this text (the rest may come from elsewhere at a discount), times precision."""
         offered, sources = source.words, self.sources[item["i"]]
@@ -296,7 +284,7 @@ def _of_its_list(token: Token, item: dict[str, Any]) -> bool:
     return any(likeness(token, name) for place in item["records"] for name in (*place.names, *place.headings))
 
 
-def _all_meant(source: _Source, wanted: list[Token]) -> bool:
+def _all_meant(source: Source, wanted: list[Token]) -> bool:
     """Whether every word of a control's name was asked for: "size 42" is what "42" under "Size" is called."""
     return source.kind in ("name", "text", "label") and {word.stem for word in source.words} <= {t.stem for t in wanted}
 
@@ -351,7 +339,7 @@ def _state_score(item: dict[str, Any]) -> float:
     return score
 
 
-def _borrowed(token: Token, source: _Source, sources: list[_Source], *, leads: bool, noun: bool) -> float:
+def _borrowed(token: Token, source: Source, sources: list[Source], *, leads: bool, noun: bool) -> float:
     """A word the text lacks may stand in another of the control's texts, or around it when it names no action."""
     if source.kind in ("around", "hints"):
         return 0.0
@@ -362,47 +350,6 @@ def _borrowed(token: Token, source: _Source, sources: list[_Source], *, leads: b
         if other is not source and any(likeness(token, word) >= 0.9 for word in other.words):
             return 0.78 if other.kind == "around" else 0.88
     return 0.0
-
-
-def _sources(item: dict[str, Any]) -> list[_Source]:
-    """The texts a candidate is known by, its name first."""
-    named = any(any(c.isalpha() for c in item[key]) for key in ("name", "text", "label"))
-    texts = [
-        ("name", item["name"], 1.0),
-        ("text", item["text"], 0.99),
-        ("name", _DECORATION.sub("", item["text"] or item["name"]), 1.0),
-        ("label", item["label"], 1.0),
-        ("placeholder", item["placeholder"], 0.97),
-        ("title", item["title"], 0.95),
-        ("label", _label_of(item["before"]), 0.96 if not item["label"] else 0.8),
-        ("text after", item["after"] if item["type"] in ("checkbox", "radio") or not item["before"] else "", 0.94),
-        ("description", item["description"], 0.8),
-        ("column", item["column"], 0.86),
-        ("type", _FIELD_TYPES.get(item["type"], "") if item["tag"] == "input" else "", 0.9),
-        (
-            "hints",
-            " ".join([*item["hints"], *(_AUTOCOMPLETE.get(hint, "") for hint in item["hints"])]),
-            0.8 if named else 0.9,
-        ),
-        ("options", " ".join(item["options"][:20]), 0.7),
-    ]
-    found = [
-        _Source(tokens(text), weight, kind, " ".join(fold(text).strip(" :*").split()))
-        for kind, text, weight in texts
-        if text
-    ]
-    around = " ".join(
-        [
-            *item["groups"],
-            item["row"][:200],
-            item["near"],
-            item["heading"],
-            " ".join(item["zone"]),
-            *item["marks"],
-            item.get("page", ""),
-        ]
-    )
-    return [*found, _Source(tokens(around), 0.0, "around")]
 
 
 def _about(items: list[dict[str, Any]]) -> set[str]:
@@ -422,7 +369,3 @@ def _called(item: dict[str, Any]) -> str:
 
 def _row_of(item: dict[str, Any]) -> str:
     return str(item["row"] or item["near"])
-
-
-def _label_of(text: str) -> str:
-    return text.strip(" :*")

@@ -10,186 +10,13 @@ from functools import cache
 
 from rapidfuzz.distance import OSA
 
+from tasks.executors.browser.understanding.deterministic.synonyms import PHRASES, SYNONYMS
+
 _WORD = re.compile(r"[^\W_]+", re.UNICODE)
 
-#: Words that mean the same on buttons and fields. The first of each line stands for all.
-_SYNONYMS = """
-login signin logon anmelden einloggen anmeldung
-signup register registration enrol enroll registrieren registrierung
-logout signout logoff abmelden ausloggen
-cart basket bag warenkorb einkaufswagen
-next forward weiter nachste nachster
-previous prev back zuruck vorherige
-search find srch query lookfor lookup magnifier magnify suche suchen
-close dismiss x schliessen schliesse schließen schließe
-menu hamburger navicon
-delete remove trash bin erase discard loschen losche entfernen entferne
-submit send absenden abschicken senden sende
-save store speichern speichere sichern
-settings preferences options config configuration gear cog einstellungen
-profile account avatar profil konto
-email mail mailadresse
-phone telephone mobile tel cell phonenumber telefon telefonnummer handy mobilnummer
-zip postcode postal zipcode plz
-firstname forename givenname vorname
-lastname surname familyname nachname familienname
-password passphrase passcode pwd passwort kennwort
-quantity qty menge anzahl
-accept agree allow consent akzeptieren akzeptiere zustimmen
-edit modify change pencil bearbeiten bearbeite
-download export herunterladen
-upload attach hochladen
-buy purchase kaufen kaufe
-checkout kasse
-price cost preis
-image picture photo img
-category department kategorie
-company organization organisation employer business firma unternehmen
-city town ort stadt
-state province region county bundesland
-birthday birthdate dob geburtsdatum
-message comment note comments nachricht notiz
-help support faq hilfe
-home homepage startseite
-expand more
-collapse less
-add plussign create new hinzufugen neu
-reply respond answer antworten
-share teilen
-favourite favorite heart wishlist favoriten merkliste
-username userid benutzername
-apply anwenden ubernehmen
-confirm bestatigen bestatige
-color colour farbe
-license licence
-center centre
-gray grey
-terms tos
-ok okay
-bell notification alert
-number no num nr nummer
-cancel abbrechen stornieren
-open offnen offne
-street strasse straße
-maximum max
-minimum min
-load show view see display anzeigen ansehen zeigen zeige
-address adresse
-country land
-contact kontakt
-filter filtern
-sort sortieren
-book buchen buche
-order bestellen bestelle
-pay bezahlen zahlen
-yes ja
-print drucken
-privacy datenschutz
-imprint impressum
-language sprache
-info information
-write compose verfassen schreiben
-call ring dial anrufen
-specification spec
-older earlier fruhere altere
-newer later spatere neuere
-job vacancy position stelle
-start begin beginning
-end finish
-refresh reload aktualisieren
-copy duplicate clone kopieren duplizieren
-enlarge zoom
-guest visitor
-appointment termin
-invoice bill rechnung
-receipt quittung beleg
-customer client kunde
-staff employee mitarbeiter
-schedule timetable
-discount voucher coupon promo gutschein
-delivery shipping lieferung versand
-guide manual handbook
-subject betreff
-reject decline deny refuse ablehnen
-approve genehmigen
-enable activate aktivieren
-disable deactivate deaktivieren
-hide ausblenden verbergen
-invite einladen
-assign zuweisen
-manage verwalten
-subscribe abonnieren
-website webseite
-reset clear zurucksetzen
-amount sum summe betrag
-duration length dauer
-reason grund
-currency wahrung
-size grosse
-weight gewicht
-gender sex geschlecht
-salutation anrede
-insurance versicherung
-doctor physician arzt
-flight flug
-room zimmer
-departure abfahrt abflug
-arrival ankunft
-passenger traveller traveler reisende
-map landkarte
-direction route anfahrt
-play abspielen
-another extra additional further zusatzlich
-volume lautstarke
-caption subtitle untertitel
-all everything everyone
-person people
-film movie
-date datum
-time uhrzeit
-"""
-
-_PHRASES = {
-    "one more": "another",
-    "in den warenkorb": "add cart",
-    "in den einkaufswagen": "add cart",
-    "log in": "login",
-    "sign in": "signin",
-    "log on": "logon",
-    "sign up": "signup",
-    "log out": "logout",
-    "sign out": "signout",
-    "log off": "logoff",
-    "e mail": "email",
-    "first name": "firstname",
-    "given name": "givenname",
-    "last name": "lastname",
-    "family name": "familyname",
-    "post code": "postcode",
-    "zip code": "zipcode",
-    "postal code": "zipcode",
-    "phone number": "phonenumber",
-    "telephone number": "phonenumber",
-    "mobile number": "phonenumber",
-    "email address": "email",
-    "user name": "username",
-    "pass word": "password",
-    "check out": "checkout",
-    "look up": "lookup",
-    "looking for": "lookfor",
-    "look for": "lookfor",
-    "date of birth": "dob",
-    "birth date": "birthdate",
-    "home page": "homepage",
-    "shopping cart": "cart",
-    "shopping bag": "bag",
-    "shopping basket": "basket",
-    "wish list": "wishlist",
-    "e mail adresse": "email",
-    "email adresse": "email",
-}
-
 _TOLD_ME = re.compile(r"\b(log|sign) (?:me|us|him|her|them) (in|out|on|off|up)\b")
+#: Hausnr., Kundennr.
+_ABBREVIATED = re.compile(r"(?<=[a-z]{3})nr\b")
 _NUMBERS = {
     word: str(number)
     for number, word in enumerate(
@@ -269,7 +96,7 @@ STOP = (
 )
 
 _canonical: dict[str, str] = {}
-for _line in _SYNONYMS.strip().splitlines():
+for _line in SYNONYMS.strip().splitlines():
     _first, *_others = _line.split()
     for _other in (_first, *_others):
         _canonical[_other] = _first
@@ -284,7 +111,7 @@ def fold(text: str) -> str:
     for symbol, word in _SYMBOLS.items():
         if symbol in text:
             text = text.replace(symbol, word)
-    decomposed = unicodedata.normalize("NFKD", text.lower())
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
     plain = "".join(c for c in decomposed if not unicodedata.combining(c))
     return plain.replace("'", "").replace("’", "")
 
@@ -309,8 +136,9 @@ class Token:
 @cache
 def tokens(text: str) -> tuple[Token, ...]:
     """The words of a text as comparable tokens: phrases joined, synonyms known, endings cut."""
-    joined = _TOLD_ME.sub(r"\1 \2", " ".join(plain_words(text)))
-    for phrase, one in _PHRASES.items():
+    joined = _ABBREVIATED.sub("nummer", " ".join(plain_words(text)))
+    joined = _TOLD_ME.sub(r"\1 \2", joined)
+    for phrase, one in PHRASES.items():
         if phrase in joined:
             joined = re.sub(rf"\b{phrase}\b", one, joined)
     return tuple(token_of(word) for word in joined.split())
@@ -344,6 +172,8 @@ def _misspelt(one: str, other: str) -> bool:
     """A typing slip in a long word. A digit makes another word, and so does another letter near its beginning (Anmelden,
     Abmelden) or in a short word (report, repost)."""
     short, long = sorted((len(one), len(other)))
+    if short == long == 4:
+        return one[0] == other[0] and sorted(one) == sorted(other)
     if short < 4 or long < 5 or any(c.isdigit() for c in one + other) or one[0] != other[0]:
         return False
     if OSA.distance(one, other) > (1 if long < 7 else 2):
@@ -354,10 +184,13 @@ def _misspelt(one: str, other: str) -> bool:
 
 @cache
 def _compound(one: str, other: str) -> bool:
-    """Whether a word is a part of a longer one written together: Termin, Terminbuchung."""
+    """Whether a word is a part of a longer one: Termin, Terminbuchung; nutrition, nutritional."""
     short, long = sorted((one, other), key=len)
-    if len(short) < 6 or len(long) - len(short) < 4 or not long.isalpha():
+    if len(short) < 6 or not long.isalpha():
         return False
+    if len(long) - len(short) < 4:
+        # Nutrition and nutritional, deliver and delivery.
+        return long.startswith(short)
     return long.startswith(short) or (long.endswith(short) and not long.startswith(_OPPOSITE))
 
 
