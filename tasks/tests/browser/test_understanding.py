@@ -39,6 +39,16 @@ MEMBERS = """
 <div role=dialog><button id=close aria-label=Close>×</button><button id=cancel>Cancel</button><button id=ok>OK</button></div>
 <button id=size>Size</button><button id=s42>42</button><button id=export2 style="display:block">Export</button>"""
 
+INBOX = """
+<main><h1>Inbox</h1><div class=threads>
+<div class=t><input type=checkbox aria-label="Select conversation" id=c1><a href=/m/1 id=l1>Jonas Feld</a> <span>Invoice for March is overdue</span><button aria-label=Archive id=r1>A</button></div>
+<div class=t><input type=checkbox aria-label="Select conversation" id=c2><a href=/m/2 id=l2>Jonas Meyer</a> <span>Your booking is confirmed for May</span><button aria-label=Archive id=r2>A</button></div>
+<div class=t><input type=checkbox aria-label="Select conversation" id=c3><a href=/m/3 id=l3>Priya Nair</a> <span>Deutsche Bahn: your tickets</span><button aria-label=Archive id=r3>A</button></div></div>
+<label>Nur direkte Verbindungen <input type=checkbox id=dir></label> <a href=/faq id=faq>FAQ</a> <button id=more>Load more</button></main>
+<aside><h2>Recent tickets</h2><ul><li><a href=/t/1 id=t1>Wrong address</a></li><li><a href=/t/2 id=t2>Missing saucers</a></li></ul>
+<h2>Reference files</h2><table id=f1><tr><td>Plan.pdf</td><td><a href=#drop id=p1>drop</a></td></tr><tr><td>Bill.pdf</td><td><a href=#drop id=p2>drop</a></td></tr></table></aside>
+<form><table><tr><td>Instructor surname:</td></tr><tr><td><input id=sur></td></tr></table></form>"""
+
 
 def wrong(session: Any, site: Site, page: str, cases: dict[str, str]) -> list[str]:
     """Of instructions with the id that is meant ("" for nobody can tell), those that go another way."""
@@ -80,6 +90,23 @@ def test_what_is_written_and_where_it_stands_tells_controls_apart(session: Any, 
     assert wrong(session, site, MEMBERS, cases) == []
 
 
+def test_a_record_tells_its_controls_apart_whatever_it_is_made_of(session: Any, site: Site) -> None:
+    cases = {
+        "Archive the mail from Jonas Feld": "r1", "open the third conversation": "l3",
+        "tick the second conversation": "c2", "the second recent ticket": "t2", "drop Bill.pdf": "p2", "drop": "",
+        "archive the mail from Jonas": "", "archive the mail from Jonas Weber": "",
+    }  # fmt: skip
+    assert wrong(session, site, INBOX, cases) == []
+
+
+def test_slips_abbreviations_and_words_written_together_are_understood(session: Any, site: Site) -> None:
+    cases = {
+        "Nur Direktverbindungen ankreuzen": "dir", "open the frequently asked questions": "faq", "show more": "more",
+        "type the instructor surnmae": "sur",
+    }  # fmt: skip
+    assert wrong(session, site, INBOX, cases) == []
+
+
 @pytest.mark.parametrize(
     ("german", "english"),
     [
@@ -100,7 +127,16 @@ def test_german_wishes_name_things_and_fields() -> None:
     assert parse("Liste alle Überschriften auf").whole == parse("Get all headings").whole == "headings"
 
 
-@pytest.mark.parametrize(("one", "other"), [("anmelden", "abmelden"), ("import", "export"), ("page1", "page2")])
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("anmelden", "abmelden"),
+        ("import", "export"),
+        ("page1", "page2"),
+        ("report", "repost"),
+        ("subscribe", "unsubscribe"),
+    ],
+)
 def test_words_that_mean_something_else_are_no_misspellings(one: str, other: str) -> None:
     assert likeness(token_of(one), token_of(other)) == 0
 
