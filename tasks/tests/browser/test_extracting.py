@@ -80,6 +80,8 @@ PAGES: dict[str, str] = {
     "<div><h4>Services</h4><div><a href=/faq>FAQ</a><a href=/how>How to</a></div></div><aside><h3>Related</h3><p>9 · <a href=/q/1>Yellow spots</a></p><p>4 · <a href=/q/2>Blossom</a></p></aside></footer>",
     "product": "<main><h1>Kit Pro</h1><span class=price>$129</span> <span class=price-old>$199</span></main><p>1 - 20 of 284</p>"
     "<label>Upload a photo <input type=file></label><img src=/photo.png alt=photo><p>Allowed: PNG</p>",
+    "people": "<p><span>Company Name: <b>Viking Ltd</b></span></p><label>Month <select><option value=''>Choose</option><option>1</option><option>2</option></select></label>"
+    "<div><span class=rating>★★★★★ <small>4.6 · 248 reviews</small></span></div>",
     "quotes": "<ul>" + "".join(
         f"<li class=offer><h3>{name}</h3><dl><dt>Duration</dt><dd>{days} days</dd><dt>Distance</dt><dd>{km} km</dd></dl></li>"
         for name, days, km in (("Haas", 12, 41), ("Krüger", 9, 27), ("Blitz", 15, 8))
@@ -102,6 +104,9 @@ WISHES: tuple[tuple[str, str, Any], ...] = (
     ("product", "Extract name, price and old price of this product",
      {"name": "Kit Pro", "price": 129, "priceCurrency": "USD", "oldPrice": 199, "oldPriceCurrency": "USD"}),
     ("product", "How large may a photo be?", None),
+    ("people", "Get name and company name", {"companyName": "Viking Ltd"}),
+    ("people", "Which months can be chosen?", [{"month": "1"}, {"month": "2"}]),
+    ("people", "What is the rating?", {"rating": 4.6}),
     ("product", "How many results are there?", {"result": 284}),
     ("coins", "What is the price of Litecoin?", {"price": 173.86, "priceCurrency": "USD"}),
     ("cells", "Extract size and list price of all items",

@@ -24,5 +24,9 @@ const listsOf = (select) => {
     const linked = parts.map((part) => (part.tagName === "A" ? part : part.querySelectorAll("a").length === 1 ? part.querySelector("a") : null)).filter((link) => link && textOf(link, 100) && !/^(mailto|tel):/.test(link.getAttribute("href") || "") && visible(link));
     if (linked.length > 1 && linked.length >= parts.length * 0.7) lists.push(listOf(el, linked, "links"));
   }
+  for (const field of [...select("select")].filter(visible).slice(0, 60)) {
+    const options = [...field.options].filter((option, n) => clean(option.text) && !(n === 0 && !option.value) && !option.disabled).map((option) => clean(option.text)).slice(0, 500);
+    lists.push({ heading: clean(nameOf(field), 80), kind: "options", place: place(field), ordered: false, words: [], items: options, names: options, urls: options.map(() => "") });
+  }
   return lists;
 };

@@ -354,7 +354,9 @@ for (const el of [...select("main *,article *,section *,div *")].slice(0, 15000)
   const called = `${classOf(el)} ${el.getAttribute("itemprop") || ""} ${el.getAttribute("data-testid") || ""}`.trim();
   if (called && !/^(SCRIPT|STYLE|BUTTON|INPUT|SELECT|SVG|IMG)$/i.test(el.tagName) && el.children.length < 4 && el.textContent.length < 200) (marked.get(called) || marked.set(called, new Set()).get(called)).add(el);
 }
-const marks = [...marked].filter(([, all]) => all.size === 1).slice(0, 300).map(([called, [el]]) => ({ words: words(called).map((word) => word.toLowerCase()), text: visible(el) && !/^(nav|footer|header|aside|menu|dialog)$/.test(place(el)) ? textOf(el, 120) : "", struck: Boolean(el.closest("del,s,strike")) })).filter((mark) => mark.text);
+// … or none that stands in a parent of the same kind: the price of the product above the prices of a list.
+const loneOf = (all) => { const by = new Map(); for (const el of all) { const key = shape(el.parentElement); by.set(key, by.has(key) ? null : el); } const alone = [...by.values()].filter(Boolean); return alone.length === 1 && by.size < 3 ? alone[0] : null; };
+const marks = [...marked].map(([called, all]) => [called, loneOf(all)]).filter(([, el]) => el).slice(0, 300).map(([called, el]) => ({ words: words(called).map((word) => word.toLowerCase()), text: visible(el) && !/^(nav|footer|header|aside|menu|dialog)$/.test(place(el)) ? textOf(el, 120) : "", struck: Boolean(el.closest("del,s,strike")) })).filter((mark) => mark.text);
 
 // The main text: the part with the most words in paragraphs that are not links.
 const paragraphs = (el) => [...el.querySelectorAll("p,pre,blockquote,h2,h3,h4,li,td,figcaption,dd")];

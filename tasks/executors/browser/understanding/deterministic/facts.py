@@ -20,6 +20,7 @@ _DAY = re.compile(
     re.I,
 )
 
+_TITLES = frozenset(token.stem for token in tokens("title heading headline titel überschrift subject"))
 _PRICES = frozenset(token.stem for token in tokens("price amount preis cost"))
 _OLD = frozenset(token.stem for token in tokens("old was original regular before strike previous list rrp uvp"))
 _RATINGS = frozenset(token.stem for token in tokens("rating score stars grade bewertung"))
@@ -60,13 +61,28 @@ def _pairs_answer(model: dict[str, Any], wish: Wish) -> Answer | None:
             return Answer("key-value", days, {"": 0.85 if fit >= 0.6 else 0.35}, 1.0, many=True)
         row = {key_of(pair["key"], as_written=True): pair["value"] for pair in reversed(pairs)}
         return Answer("key-value", [dict(reversed(row.items()))], {"": 0.85 if fit >= 0.6 else 0.35}, 1.0)
-    row, fits = {}, {}
-    for one in wish.fields:
-        fitting = ((_pair_fit(one, pair) * _grouped(wish, pair), pair["value"]) for pair in pairs)
-        fit, text = max(fitting, key=lambda pair: pair[0], default=(0.0, ""))
-        if fit >= 0.5:
-            row[one.key], fits[one.key] = text, fit
+    row, fits = _each_its_pair(pairs, wish)
     return Answer("key-value", [row] if row else [], fits, 1.0)
+
+
+def _each_its_pair(pairs: list[dict[str, str]], wish: Wish) -> tuple[Raw, dict[str, float]]:
+    """Each field its best pair, the surest first; one pair serves one field: the company's name is not the person's too."""
+    ranked = sorted(
+        (
+            (_pair_fit(one, pair) * _grouped(wish, pair), -n, one.key)
+            for one in wish.fields
+            for n, pair in enumerate(pairs)
+        ),
+        reverse=True,
+    )
+    row: Raw = {}
+    fits: dict[str, float] = {}
+    taken: set[str] = set()
+    for fit, n, key in ranked:
+        if fit >= 0.5 and key not in row and pairs[-n]["key"] not in taken:
+            row[key], fits[key] = pairs[-n]["value"], fit
+            taken.add(pairs[-n]["key"])
+    return row, fits
 
 
 def _by_day(pairs: list[dict[str, str]]) -> list[Raw]:
@@ -117,11 +133,9 @@ def _page_fact(model: dict[str, Any], one: WishedField, wish: Wish) -> tuple[flo
     heading = next((h["text"] for h in model["headings"] if h["level"] == 1), "")
     simple = len([token for token in one.own if not token.stop]) <= 2
     if one.known == "name" and simple:
-        return (
-            (0.85, heading or model["title"])
-            if wish.entity
-            else (0.85, model["title"] if _means_window(wish) else heading or model["title"])
-        )
+        # The window's caption is a title; whether it is the name of a thing nobody knows.
+        titled = heading or any(token.stem in _TITLES for token in one.own)
+        return (0.85, heading or model["title"]) if titled else (0.0, "")
     if one.kind == "body" and simple:
         return (0.85, main["text"]) if main["text"] else (0.5, model["text"])
     if one.known == "author":
@@ -141,11 +155,6 @@ def _page_fact(model: dict[str, Any], one: WishedField, wish: Wish) -> tuple[flo
     return _marked_fact(model, one)
 
 
-def _means_window(wish: Wish) -> bool:
-    """ "page title" beside other things of the page: its heading says more than the window's caption, when there is one."""
-    return False
-
-
 def _marked_fact(model: dict[str, Any], one: WishedField) -> tuple[float, str]:
     """A price (and the like) that stands once on the page, outside any list."""
     if (mark := _mark(model, one)) is not None:
@@ -162,7 +171,11 @@ def _marked_fact(model: dict[str, Any], one: WishedField) -> tuple[float, str]:
                 return 0.6, column.texts[0]
     brief = [line.strip() for line in model["text"].split("\n") if len(line) < 40]
     priced = [line for line in brief if values.money(line) is not None]
-    return (0.6 if len(set(priced)) == 1 else 0.5, priced[0]) if priced else (0.0, "")
+    named = {line for line in priced if name_fit(one.words, one.own, tokens(line)) >= 0.75}
+    plain = [line for line in priced if values.only_money(line)]
+    if len(named) == 1:
+        return 0.6, named.pop()
+    return (0.6 if len(set(plain)) == 1 else 0.5, plain[0]) if plain else (0.0, "")
 
 
 def _mark(model: dict[str, Any], one: WishedField) -> str | None:

@@ -74,8 +74,12 @@ def _rows(part: dict[str, Any], wish: Wish) -> list[dict[str, Any]]:
 
 def _fit(one: dict[str, Any], wish: Wish, key: str) -> float:
     heading, words = one["heading"], " ".join(one["words"])
-    if any(_is_called(heading, name) for name in _names(wish)) or _is_told(heading, wish):
+    if one["kind"] != "options" and (
+        any(_is_called(heading, name) for name in _names(wish)) or _is_told(heading, wish)
+    ):
         return 0.95
+    if one["kind"] == "options":
+        return 0.8 if wish.many is True and wish.entity and _is_called(wish.entity, heading) else 0.0
     if one["kind"] == "links":
         return 0.0  # links side by side are a list by their heading only
     name = " ".join([wish.entity, *(token.stem for each in wish.fields for token in each.own)]).strip()

@@ -32,6 +32,11 @@ _WHERE = re.compile(rf"^where\s+{_BE}\s+(?P<rest>.+)$", re.I)
 _WHO = re.compile(
     r"^who\s+(?:(?:is|are|was|were)\s+(?P<rest>.+)|(?P<did>wrote|made|created|published|posted|signed)\b.*)$", re.I
 )
+#: "Which months can be chosen in the form?"
+_CHOICE = re.compile(
+    r"^(?:which|what)\s+(?P<what>.+?)\s+(?:can|could|may|kann|können|stehen)\s+(?:be|i|you|one|man|ich|zur)\s+(?:chosen|selected|picked|choose|select|pick|wählen|auswählen|auswahl)\b.*$",
+    re.I,
+)
 #: "Which links stand under Developers?"
 _STANDING = re.compile(
     r"^(?:which|what)\s+(?P<what>\w+(?: \w+)?)\s+(?:stehen|steht|stand|are|is|appear|can be found|are listed|gibt es|finden sich)\s+(?P<where>(?:unter|under|below|in|im)\s.+)$",
@@ -79,6 +84,8 @@ def _of_what(text: str) -> Asked:
         if found.group("did") or re.search(r"\bby$", rest):
             return Asked("author")
         return Asked(rest, "person")
+    if found := _CHOICE.match(text):
+        return Asked(f"all {found.group('what')}")
     if found := _STANDING.match(text):
         return Asked(f"all {found.group('what')} {found.group('where')}")
     if found := _WHICH.match(text):

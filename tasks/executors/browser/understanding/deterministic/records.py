@@ -23,6 +23,7 @@ from tasks.executors.browser.understanding.deterministic.words import tokens
 
 _LABELLED = re.compile(r"^\s*([\w][\w .()/-]{1,30}?)\s*[:：]\s*(.+)$", re.S)
 _BY = re.compile(r"^\s*(?:by|von|par|por|posted by|written by|author:?)\s+(.+)$", re.I | re.S)
+_MORE = re.compile(r"(\.[\w-]+)\.[\w-]+")
 _HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 _AUTOMATIC = ("name", "price", "date", "author", "rating", "description", "url", "image")
 
@@ -54,6 +55,7 @@ def _one_each(records: list[dict[str, Any]]) -> float:
 
 def columns_of(records: list[dict[str, Any]]) -> list[Column]:
     """The columns that at least a third of the records have, with their labels taken off the values."""
+    records = _alike(records)
     keys: Counter[str] = Counter(key for record in records for key in {slot["key"] for slot in record["slots"]})
     order: dict[str, int] = {}
     for record in records:
@@ -67,6 +69,30 @@ def columns_of(records: list[dict[str, Any]]) -> list[Column]:
         # What all columns are called names the record, not a column.
         column.words = frozenset(word for word in column.words if len(columns) < 3 or shared[word] < len(columns) * 0.7)
     return columns
+
+
+def _alike(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The records with what is rare called by its first class: a "pill ok" and a "pill missing" are one column of pills."""
+    keys: Counter[str] = Counter(key for record in records for key in {slot["key"] for slot in record["slots"]})
+    rare = {
+        key: plain
+        for key, count in keys.items()
+        if count < len(records) * 0.7 and (plain := _MORE.sub(r"\1", key)) != key
+    }
+    merged = Counter(
+        plain for record in records for plain in {rare.get(slot["key"], "") for slot in record["slots"]} - {""}
+    )
+    made = []
+    for record in records:
+        own = {slot["key"] for slot in record["slots"]}
+        again = Counter(rare.get(slot["key"], "") for slot in record["slots"])
+        slots = [
+            {**slot, "key": plain} if (plain := rare.get(slot["key"], "")) and plain not in own and again[plain] == 1
+            and merged[plain] > keys[slot["key"]] else slot
+            for slot in record["slots"]
+        ]  # fmt: skip
+        made.append({**record, "slots": slots})
+    return made
 
 
 def _column(key: str, records: list[dict[str, Any]], position: int) -> Column:

@@ -38,6 +38,7 @@ _NO_PHONE = re.compile(
 )
 _RATING = re.compile(r"(\d(?:[.,]\d+)?)\s*(?:/|out of|von|of|sur|de)\s*(5|10|100)\b", re.I)
 _STARS = re.compile(r"(\d(?:[.,]\d+)?)\s*(?:-\s*)?stars?\b", re.I)
+_OF_STARS = re.compile(r"(?<![\d.,])[0-5][.,]\d{1,2}(?![\d.,])")
 _WORD_RATING = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5}
 _MONTHS = {
     name: number
@@ -136,6 +137,8 @@ def rating(text: str) -> float | int | None:
         if found := pattern.search(text):
             return _plain(float(found.group(1).replace(",", ".")))
     full, half = text.count("★") + text.count("⭐"), text.count("½")
+    if full and (shown := _OF_STARS.search(text)):
+        return _plain(float(shown.group(0).replace(",", ".")))
     if full:
         return _plain(full + 0.5 * half)
     if re.fullmatch(r"\d(?:[.,_-]\d)?", low):

@@ -198,6 +198,8 @@ def _wish(entity: str, rest: str, many: bool | None, scope: str, scope_kind: str
         entity, parts = f"{entity} {parts[0]}", []
     fields = _renamed(_unique([field_of(_without_entity(part, entity)) for part in parts]), parts)
     text_only = len(fields) == 1 and fields[0].kind == "body" and not entity
+    if many is False and entity and tokens(entity)[-1].stem in EVERYTHING:
+        many = None  # "the billing information" may be of several
     if scope_kind in ("table", "list", "grid", "example") and len(fields) > 1:
         many = True
     return replace(made, fields=tuple(fields), entity=entity, many=_count(parts, entity, many), text_only=text_only)
