@@ -82,6 +82,7 @@ PAGES: dict[str, str] = {
     "<label>Upload a photo <input type=file></label><img src=/photo.png alt=photo><p>Allowed: PNG</p>",
     "people": "<p><span>Company Name: <b>Viking Ltd</b></span></p><label>Month <select><option value=''>Choose</option><option>1</option><option>2</option></select></label>"
     "<div><span class=rating>★★★★★ <small>4.6 · 248 reviews</small></span></div>",
+    "nav": "<nav><a href=https://example.org/>Home</a></nav><footer><a href=https://example.org/imprint>Imprint</a></footer>",
     "quotes": "<ul>" + "".join(
         f"<li class=offer><h3>{name}</h3><dl><dt>Duration</dt><dd>{days} days</dd><dt>Distance</dt><dd>{km} km</dd></dl></li>"
         for name, days, km in (("Haas", 12, 41), ("Krüger", 9, 27), ("Blitz", 15, 8))
@@ -99,11 +100,13 @@ WISHES: tuple[tuple[str, str, Any], ...] = (
     ("compare", "Get name, battery life and noise level of each vacuum",
      [{"name": "Dusty", "batteryLife": "180 min", "noiseLevel": "64 dB"}, {"name": "Orbi", "batteryLife": "110 min", "noiseLevel": "68 dB"}]),
     ("footer", "List the links of the Services column in the footer", [{"link": "FAQ"}, {"link": "How to"}]),
+    ("nav", "List all links in the footer", [{"text": "Imprint", "url": "https://example.org/imprint"}]),
     ("footer", "All links under Careers", [{"link": "Jobs"}, {"link": "Teams"}]),
     ("footer", "List the related questions", [{"question": "Yellow spots"}, {"question": "Blossom"}]),
     ("product", "Extract name, price and old price of this product",
      {"name": "Kit Pro", "price": 129, "priceCurrency": "USD", "oldPrice": 199, "oldPriceCurrency": "USD"}),
     ("product", "How large may a photo be?", None),
+    ("account", "Wie lautet die IBAN?", {"iban": "GB29 CSTL 0411"}),
     ("people", "Get name and company name", {"companyName": "Viking Ltd"}),
     ("people", "Which months can be chosen?", [{"month": "1"}, {"month": "2"}]),
     ("people", "What is the rating?", {"rating": 4.6}),

@@ -16,6 +16,10 @@ from tasks.executors.browser.understanding.deterministic.wishes import Wish, par
 #: Below this nothing is claimed.
 LEAST = 0.3
 MOST_TEXT = 200_000
+#: Parts of a page by the landmark they are.
+_PLACES = {"footer": "footer", "header": "header", "sidebar": "aside"} | dict.fromkeys(
+    ("navigation", "nav", "navigation bar", "main menu"), "nav"
+)
 
 
 def extract(driver: WebDriver, request: ExtractRequest) -> Extraction:
@@ -39,7 +43,7 @@ def extract_from(model: dict[str, Any], request: ExtractRequest) -> Extraction:
 
 def _found(model: dict[str, Any], wish: Wish) -> Extraction:
     if wish.whole:
-        named = lists.found(model, wish) if wish.scope and wish.whole == "links" else None
+        named = lists.found(model, wish) if wish.scope_kind not in ("", "place") and wish.whole == "links" else None
         return named if named is not None and named.confidence > 0.9 else _whole(model, wish)
     if wish.text_only:
         return _text(model)
@@ -118,7 +122,10 @@ def _text(model: dict[str, Any]) -> Extraction:
 def _whole(model: dict[str, Any], wish: Wish) -> Extraction:
     """All links, headings, images, e-mail addresses or phone numbers as such."""
     if wish.whole == "links":
-        items: list[dict[str, Any]] = [{"text": one["text"], "url": one["url"]} for one in model["links"]]
+        place = _PLACES.get(wish.scope) if wish.scope_kind == "place" else None
+        items: list[dict[str, Any]] = [
+            {"text": one["text"], "url": one["url"]} for one in model["links"] if place in (None, one["place"])
+        ]
     elif wish.whole == "headings":
         items = [dict(one) for one in model["headings"]]
     elif wish.whole == "images":

@@ -11,6 +11,7 @@ _ASKED: tuple[tuple[str, str], ...] = (
     (r"welche[rsnm]?\b", "which"), (r"wie lange (?:dauert|dauern)\b", "how long is"), (r"was kostet\b", "how much is"),
 )  # fmt: skip
 _GERMAN = tuple((re.compile(rf"^{pattern}", re.I), english) for pattern, english in _ASKED)
+_ARTICLE = re.compile(r"^((?:what|when|who|where|how long|how much) is) (?:der|die|das|den|dem) ", re.I)
 _BE = r"(?:is|are|was|were|does|do|did|has|have|will|can)"
 _MANY = re.compile(
     r"^how many\s+(?P<what>.+?)(?:\s+(?:of (?:them|these))?\s*(?:(?P<be>are|is|were|was|do|does|did|has|have|had|can|could|will|gibt|sind|hat|werden|wurden|haben)\b(?P<rest>.*)"
@@ -59,6 +60,7 @@ def asked(text: str) -> Asked:
     """What a question asks for; any other instruction as it is."""
     for pattern, english in _GERMAN:
         text = pattern.sub(english, text, count=1)
+    text = _ARTICLE.sub(r"\1 the ", text, count=1)
     if found := _MANY.match(text):
         owner = _OWNER.match(found.group("rest") or "")
         return Asked(
@@ -84,6 +86,8 @@ def _of_what(text: str) -> Asked:
         if found.group("did") or re.search(r"\bby$", rest):
             return Asked("author")
         return Asked(rest, "person")
+    if found := re.match(r"^which\s+(?P<what>.+?)\s+gibt es\b", text, re.I):
+        return Asked(f"all {found.group('what')}")
     if found := _CHOICE.match(text):
         return Asked(f"all {found.group('what')}")
     if found := _STANDING.match(text):

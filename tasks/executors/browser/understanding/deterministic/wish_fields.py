@@ -11,7 +11,10 @@ from tasks.executors.browser.understanding.deterministic.words import Token, con
 #: Field → (kind of value, words it goes by). The kind says which values fit and how they are typed.
 VOCABULARY: dict[str, tuple[str, str]] = {
     "name": ("name", "name title headline heading product label subject ttl titel bezeichnung"),
-    "price": ("money", "price cost amount fee pricing fare rate total preis kosten betrag charge summe gesamtpreis"),
+    "price": (
+        "money",
+        "price cost amount fee pricing fare rate total preis kosten betrag charge summe gesamtpreis gesamtbetrag gesamtsumme endbetrag",
+    ),
     "original price": ("oldmoney", "original old list regular was previous rrp strike"),
     "date": ("date", "date published publication posted day when created updated released release datum zeitpunkt"),
     "time": ("time", "time uhrzeit hour zeit clock"),

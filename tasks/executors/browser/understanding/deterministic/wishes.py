@@ -52,6 +52,10 @@ _SCOPE_AFTER = re.compile(
 _UNDER = re.compile(
     r"^(?P<before>[^,]+?)\s+(?:under|below|beneath|unter)\s+(?:the\s+)?(?:heading\s+|title\s+)?[\"“]?(?P<plain>[A-ZÄÖÜ][^,\"”]{2,60}?)[\"”]?$"
 )
+_LINKS_IN = re.compile(
+    r"^(?:all\s+|the\s+|every\s+)*links?\s+(?:in|of|from|inside)\s+(?:the\s+)?(?P<place>footer|header|sidebar|navigation|nav|navigation bar|main menu)$",
+    re.I,
+)
 _NUMBERED = re.compile(
     r"\s+(?:from|in|of)\s+(?P<plain>(?P<what>Example|Table|Figure|Section|Part|Chapter|Beispiel|Tabelle|Abschnitt) \d{1,3}\w?)\b"
 )
@@ -166,6 +170,8 @@ def _with_names(wish: Wish) -> Wish:
 
 
 def _scope(text: str) -> tuple[str, str, str]:
+    if inside := _LINKS_IN.match(text):
+        return inside.group("place").lower(), "place", "all links"
     if under := _UNDER.match(text):
         return under.group("plain"), "section", under.group("before")
     found = _SCOPE_AFTER.search(text) or _SCOPE.search(text) or _NUMBERED.search(text)
