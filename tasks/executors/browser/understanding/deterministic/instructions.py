@@ -81,6 +81,7 @@ _CONTEXT = re.compile(
     re.I,
 )
 _SIDE = re.compile(r"top|upper|bottom|lower|left|right")
+_PART = re.compile(r"\b(table|section|column|list|panel|area|group|block|part|fieldset|widget)\b", re.I)
 _SIDES = re.compile(
     r"^(?:the\s+)?(?:very\s+)?(?:top|upper|bottom|lower|left|right)(?:[ -](?:left|right|hand))*(?:[ -](?:corner|side|edge|end))?(?:\s+(?:of|on)(?:\s+the)?(?:\s+(?:page|screen|site|window)))?$",
     re.I,
@@ -295,7 +296,7 @@ def _context(text: str, relation: str) -> Context:
     kept = [word for word in plain_words(rest) if word not in PARTS and word not in STOP]
     if marks and all(word in _SIDE_WORDS for word in kept):
         kept = []
-    return Context(" ".join(kept), relation, marks)
+    return Context(" ".join(kept), relation, marks, part=relation == "below" or _PART.search(rest) is not None)
 
 
 def _named(phrase: str, verb: str, cost: float) -> Reading | None:

@@ -51,7 +51,8 @@ def _fits(context: Context, scored: list[Scored], lookup: Lookup) -> dict[int, f
     if not words:
         return fits
     if context.relation in ("within", "below", "near"):
-        apart = _told_apart(words, [one for one in scored if one.score >= scored[0].score - 0.2])
+        order = (_heading, _group, _row, _own) if context.part else (_row, _heading, _group, _own)
+        apart = _told_apart(words, [one for one in scored if one.score >= scored[0].score - 0.2], order)
         if apart:
             return {one.index: apart.get(one.index, 0.3) * (0.4 + 0.6 * fits[one.index]) for one in scored}
     indexes = [one.index for one in scored]
@@ -75,12 +76,15 @@ def _fits(context: Context, scored: list[Scored], lookup: Lookup) -> dict[int, f
     return {index: told.get(index, 0.0) * (0.4 + 0.6 * fit) for index, fit in fits.items()}
 
 
-def _told_apart(words: list[str], scored: list[Scored]) -> dict[int, float]:
-    """Where the row of some holds the words and the row of others does not, that decides; then their headings, likewise.
+def _told_apart(
+    words: list[str], scored: list[Scored], surroundings: tuple[Callable[[dict[str, Any]], str], ...]
+) -> dict[int, float]:
+    """Where the row of some holds the words and the row of others does not, that decides; then their headings, likewise (of
+    a named part of the page first the headings).
 
     A word that all rows hold, or none ("invoice 2026-032" among invoices), tells nothing.
     """
-    for text_of in _SURROUNDINGS:
+    for text_of in surroundings:
         texts = {one.index: fold(text_of(one.candidate)) for one in scored}
         telling = [word for word in words if len({_holds(text, word) for text in texts.values()}) == 2]
         # A heading must hold them all; of a row's words only those count that not every row holds.
@@ -110,9 +114,6 @@ def _heading(item: dict[str, Any]) -> str:
 
 def _own(item: dict[str, Any]) -> str:
     return str(item["name"] or item["text"])
-
-
-_SURROUNDINGS = (_row, _heading, _group, _own)
 
 
 def _side_fits(sides: tuple[str, ...], scored: list[Scored]) -> dict[int, float]:

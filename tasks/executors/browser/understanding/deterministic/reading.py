@@ -16,6 +16,8 @@ class Context:
     region: tuple[str, ...] = ()
     #: Sides of the screen: top, bottom, left, right.
     sides: tuple[str, ...] = ()
+    #: Whether a part of the page was named (table, section, column), whose heading says what it is called.
+    part: bool = False
 
     @property
     def tokens(self) -> list[Token]:
