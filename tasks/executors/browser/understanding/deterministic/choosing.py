@@ -53,7 +53,9 @@ def decide(items: list[dict[str, Any]], instruction: str, kind: str, lookup: Loo
 
 def _judge(ranked: list[Scored]) -> Decision:
     ahead = ranked[0].score - (ranked[1].score if len(ranked) > 1 else 0.0) if ranked else 0.0
-    if not ranked or ranked[0].score < (ENOUGH_WHEN_ALONE if ahead >= ALONE else ENOUGH):
+    if not ranked or ranked[0].score < (
+        ENOUGH_WHEN_ALONE if ahead >= ALONE and ranked[0].context_score >= 0.6 else ENOUGH
+    ):
         return Decision(None, ranked[:5], "nothing on the page fits well enough")
     first = ranked[0]
     second = ranked[1] if len(ranked) > 1 else None
@@ -64,7 +66,7 @@ def _judge(ranked: list[Scored]) -> Decision:
 
 def _needed(first: Scored, second: Scored) -> float:
     """How far ahead the first must be: less where something plain tells them apart."""
-    if _reachable(first) and not _reachable(second):
+    if _usable(first) and not _usable(second, behind=bool(first.candidate["modal"])):
         return 0.02
     apart = second.borrowed or bool(second.reading.contexts and not first.reading.contexts)
     if apart and not first.borrowed and not first.missing:
@@ -79,10 +81,10 @@ def _needed(first: Scored, second: Scored) -> float:
     return AHEAD
 
 
-def _reachable(one: Scored) -> bool:
-    """Whether it can be pressed as the page is now: neither off, nor under something else, nor hidden from readers."""
+def _usable(one: Scored, *, behind: bool = False) -> bool:
+    """Whether it can be used as the page is now: neither off, nor hidden from readers, nor `behind` an open dialog."""
     item = one.candidate
-    return not (item["disabled"] or item["top"] is False or item["hidden"])
+    return not (item["disabled"] or item["hidden"] or (behind and item["top"] is False))
 
 
 def _written_so(one: Scored) -> bool:
@@ -100,8 +102,10 @@ def _under(page: Page, reading: Reading, lookup: Lookup) -> list[Scored]:
         return scored
     named = [one for one in scored if one.name_score >= 0.93 and one.candidate["rank"] != "text"]
     called_so = len(named) >= max(2, abs(reading.ordinal))
-    record = None if called_so else _nth_record(page, reading)
-    return [record] if record else _nth(scored, reading.ordinal, page.items)
+    # "the second Book now button" counts buttons, be there but one.
+    by_kind = bool(named and reading.roles)
+    record = None if called_so or by_kind else _nth_record(page, reading)
+    return [record] if record else _nth(scored, reading, page.items)
 
 
 def _fitting(page: Page, reading: Reading) -> list[Scored]:
@@ -117,17 +121,19 @@ def _nth_record(page: Page, reading: Reading) -> Scored | None:
     return Scored(counted.item, reading, 0.9, 1.0, counted.score - reading.cost, counted.why)
 
 
-def _nth(scored: list[Scored], ordinal: int, items: list[dict[str, Any]]) -> list[Scored]:
+def _nth(scored: list[Scored], reading: Reading, items: list[dict[str, Any]]) -> list[Scored]:
     """The n-th of those that fit about equally well, in document order; the others are told apart by that."""
     top = max((one.score for one in scored), default=0.0)
     equal = [one for one in scored if one.score >= max(0.6, top - 0.08)]
     # Words that merely stand there are not counted among controls.
     equal = [one for one in equal if one.candidate["rank"] != "text"] or equal
+    if not reading.name and any(one.candidate["role"] in reading.roles[:1] for one in equal):
+        equal = [one for one in equal if one.candidate["role"] in reading.roles[:1]]
     named = [one for one in equal if one.name_score >= 0.98]
     # "the third Select" counts those that are called Select, not the one that is called Select all.
     equal = named if len(named) > 1 else equal
     ordered = _distinct(sorted(equal, key=lambda one: one.index), items, by_target=False)
-    position = ordinal - 1 if ordinal > 0 else len(ordered) + ordinal
+    position = reading.ordinal - 1 if reading.ordinal > 0 else len(ordered) + reading.ordinal
     if not 0 <= position < len(ordered):
         return []
     picked = ordered[position]

@@ -38,7 +38,7 @@ def apply(contexts: tuple[Context, ...], scored: list[Scored], lookup: Lookup) -
         # What is named nowhere on the page tells nothing, but it leaves a doubt.
         nowhere = not any(fits.values()) and not set(context.region) & _MUST_BE
         for one in scored:
-            one.context_score *= 0.4 if nowhere else fits.get(one.index, 0.0)
+            one.context_score *= (0.4 if context.text else 0.55) if nowhere else fits.get(one.index, 0.0)
     for one in scored:
         one.score *= _FLOOR + (1 - _FLOOR) * one.context_score
 
@@ -165,9 +165,11 @@ def _enclosure(context: Context, found: dict[int, dict[str, Any]]) -> dict[int, 
     if not inside:
         return fits
     smallest = min(place["size"] for place in inside.values())
+    # What holds half a page is no place.
+    doubt = 0.4 if smallest > 2500 else 1.0
     smallest += min(20, smallest // 3)
     for index, place in inside.items():
-        fits[index] = max(fits.get(index, 0.0), min(1.0, smallest / (place["size"] + 1)))
+        fits[index] = max(fits.get(index, 0.0), doubt * min(1.0, smallest / (place["size"] + 1)))
     shared = [index for index, fit in fits.items() if fit > 0.9 and index in inside]
     if len(shared) > 1:
         near = _nearness(context, {index: found[index] for index in shared})

@@ -8,6 +8,7 @@ from typing import Any
 
 from tasks.executors.browser.understanding.deterministic.instructions import SOFT
 from tasks.executors.browser.understanding.deterministic.reading import Context, Reading
+from tasks.executors.browser.understanding.deterministic.vocabulary import PARTS
 from tasks.executors.browser.understanding.deterministic.words import Token, content, likeness, tokens
 
 #: Words for one of many that fit every list of records.
@@ -19,6 +20,15 @@ _ANY_RECORD = frozenset(
 )
 #: What holds records: "the third campaign in the list".
 _HOLDERS = frozenset(token.stem for token in tokens("list table page liste tabelle seite"))
+#: What a thing is, said beside its name ("size 42", "page 3", "letter F"): little is lost when nothing is called so.
+LIGHT = frozenset(
+    token.stem
+    for word in [
+        *PARTS,
+        *"letter size option number profile version folder set day date time colour page plan tier chapter all field name value thing stuff same".split(),
+    ]
+    for token in tokens(word)
+)
 _PREPOSITIONS = frozenset("in on under below of at from for within inside".split())
 _TICK = frozenset("check tick select mark uncheck untick choose pick toggle".split())
 _BOXES = ("checkbox", "radio", "switch", "menuitemcheckbox", "menuitemradio")
@@ -60,7 +70,7 @@ def nth(items: list[dict[str, Any]], reading: Reading, action: Token | None) -> 
 
     Where no list is called so, the page's one great list is meant: "the third conversation" of an inbox.
     """
-    if _PREPOSITIONS & set(reading.name.lower().split()) or len(reading.contexts) > 1:
+    if _PREPOSITIONS & set(reading.name.lower().split()) or len(reading.contexts) > 1 or reading.verb == "type":
         return None
     noun = [token for token in reading.tokens if token != action] or list(tokens(reading.role_word))
     noun = [token for token in noun if token.stem not in SOFT and token.stem not in _HOLDERS] or noun
@@ -78,7 +88,8 @@ def nth(items: list[dict[str, Any]], reading: Reading, action: Token | None) -> 
     if not noun or not fitting:
         return None
     if fitting[0][0] < 0.3:
-        fitting = _greatest(lists) if where is None else [(0.8, key) for key in lists]
+        thing = any(token.stem not in LIGHT for token in noun)
+        fitting = [(0.8, key) for key in lists] if where is not None else _greatest(lists) if thing else []
     if not fitting or fitting[0][0] < 0.6 or (len(fitting) > 1 and fitting[0][0] - fitting[1][0] < 0.02):
         return None
     fit, key = fitting[0]

@@ -13,8 +13,8 @@ from typing import Any
 from tasks.executors.browser.understanding.deterministic import record_places
 from tasks.executors.browser.understanding.deterministic.instructions import FILLER, SOFT
 from tasks.executors.browser.understanding.deterministic.reading import Reading
+from tasks.executors.browser.understanding.deterministic.record_places import LIGHT
 from tasks.executors.browser.understanding.deterministic.sources import Source, sources_of
-from tasks.executors.browser.understanding.deterministic.vocabulary import PARTS
 from tasks.executors.browser.understanding.deterministic.words import (
     PART,
     Token,
@@ -83,15 +83,6 @@ _READS = frozenset("open view read show see display go visit follow".split()) | 
 _BOXES = ("checkbox", "radio", "switch")
 _INPUTS = (*_BOXES, "textbox", "searchbox", "spinbutton")
 _NAMES = ("name", "text", "label", "title")
-#: What a thing is, said beside its name ("size 42", "page 3", "letter F"): little is lost when nothing is called so.
-LIGHT = frozenset(
-    token.stem
-    for word in [
-        *PARTS,
-        *"letter size option number profile version folder set day date time colour page plan tier chapter all field name value thing stuff same".split(),
-    ]
-    for token in tokens(word)
-)
 
 
 @dataclass
@@ -213,6 +204,9 @@ class Page:
         best = (0.0, "", [t.stem for t in wanted])
         folded = " ".join(fold(reading.name).split())
         for source in sources:
+            if source.kind == "text after" and wanted[0].canon in CHANGES:
+                # What stands beside a box is not what the box does.
+                continue
             if (
                 folded
                 and source.raw.replace(" ", "") == folded.replace(" ", "")
