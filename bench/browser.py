@@ -35,7 +35,7 @@ ENOUGH = 0.8  # F1 from which an extraction counts as passed
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="act,extract,hostile,speed,size,kill")
-    parser.add_argument("--long", type=int, default=0, help="so many tasks in a row")
+    parser.add_argument("--long", type=int, default=0, help="so many tasks in a row, more than 20")
     parser.add_argument("--pages", type=Path, default=ROOT / "bench" / "blind", help="folder for act and extract")
     parser.add_argument("--show", action="store_true", help="every case that is not as expected")
     asked = parser.parse_args()
@@ -317,21 +317,27 @@ def kill(site: Any, show: bool) -> dict[str, Any]:
 
 
 def long_run(site: Any, count: int) -> dict[str, Any]:
-    """Growth of the worker's and its browsers' memory (PSS) over many tasks."""
+    """Growth of the private memory of the worker and its browser over many tasks.
+
+    Private (USS): what is shared is counted by how many Chromiums the machine runs just then. Both are measured with a
+    browser that has done equally many tasks, since the pool makes a new one every so often.
+    """
     import psutil
 
+    from tasks.executors.browser import processes
     from tasks.executors.browser.pool import shared_pool
 
     def memory() -> float:
-        own = psutil.Process().memory_full_info().pss
-        return (own + sum(b.group.memory_bytes() for b in shared_pool()._idle)) / (1 << 20)
+        browsers = [member for idle in shared_pool()._idle for member in processes.members(idle.group.process.pid)]
+        return sum(each.memory_full_info().uss for each in [psutil.Process(), *browsers]) / (1 << 20)
 
-    good, early = 0, 0.0
+    good = 0
+    seen: list[float] = []
     for n in range(count):
         good += _play(site, ["shop/index.html"], READ)
-        if n == min(20, count // 10):
-            early = memory()
-    late = memory()
+        if n % 50 == 20:
+            seen.append(memory())
+    early, late = seen[0], seen[-1]
     return {
         "tasks": count,
         "good": good,
