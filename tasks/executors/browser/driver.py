@@ -15,7 +15,6 @@ from selenium.common.exceptions import (
 )
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webdriver import WebDriver
-from selenium.webdriver.remote.webelement import WebElement
 from urllib3.exceptions import HTTPError  # noqa: TID251 - what the driver's client raises, nothing is requested with it
 
 from tasks.executors.browser.errors import SessionBroken, StepFailed, StepTimedOut
@@ -99,15 +98,6 @@ def poll_until(seconds: float, look: Callable[[], T | None], pause: Callable[[fl
             return found
         pause(min(wait, max(0.0, until - time.monotonic())))
         wait = min(wait * 1.5, 0.5)
-
-
-def is_stale(element: WebElement) -> bool:
-    """Whether the element left the document."""
-    try:
-        element.is_enabled()
-    except DRIVER_ERRORS:
-        return True
-    return False
 
 
 def _translated(error: WebDriverException) -> Exception:

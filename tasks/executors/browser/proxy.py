@@ -63,10 +63,6 @@ class FilterProxy:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(5)
 
-    def was_refused(self, host: str, port: int) -> bool:
-        """Whether a connection to the target was refused lately."""
-        return any(target == f"{host}:{port}" for target, _ in self.refused)
-
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         try:

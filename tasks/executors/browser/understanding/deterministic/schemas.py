@@ -13,10 +13,6 @@ from tasks.executors.browser.understanding.deterministic.schema_shape import rec
 _TRUE = ("true", "yes", "on", "1", "in stock", "available", "✓", "✔")
 
 
-class DoesNotFit(Exception):
-    """The result does not satisfy the schema; the message names the place."""
-
-
 def shaped(found: Extraction, schema: dict[str, Any]) -> Extraction:
     """The extraction with `data` in the schema's shape. What does not satisfy it is named in `missing` and `notes`."""
     record, many = record_schema(schema)

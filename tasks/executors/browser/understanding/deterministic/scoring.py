@@ -1,6 +1,6 @@
 """How well each thing on the page fits a reading of the instruction. Pure: no browser is asked here.
 
-Figures come from BROWSER's rule: act at 0.75 or better and 0.10 ahead of the next different target, else ask.
+The scores are made for the rule in choosing.py: act at 0.75 or better and 0.10 ahead of the next different target, else ask.
 """
 
 from __future__ import annotations
